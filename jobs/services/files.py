@@ -1,0 +1,15 @@
+"""Removal of a job's files: missing ones are fine, so every step may be repeated."""
+
+import shutil
+
+from jobs.models import Job, Run
+
+
+def remove_samples(run: Run) -> None:
+    """The decoded samples of a run that ended."""
+    run.samples_path.unlink(missing_ok=True)
+
+
+def remove_recording(job: Job) -> None:
+    """The recording and everything made from it; the row stays as the record of what happened."""
+    shutil.rmtree(job.folder, ignore_errors=True)

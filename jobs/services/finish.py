@@ -1,0 +1,36 @@
+"""A run reaches its end."""
+
+from uuid import UUID
+
+from jobs.models import Run
+from jobs.services.moves import move
+from jobs.services.files import remove_recording, remove_samples
+from jobs.states import RunState
+
+# Refused media: there is nothing to transcribe in it, so the file is not kept either.
+REFUSALS = frozenset({"not_media", "no_audio", "corrupt", "too_long", "empty"})
+
+
+def finish(run_id: UUID, *, attempt: int, worker: str) -> bool:
+    """Running to succeeded, once every window is done; True also when it succeeded before (a retry)."""
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None or run.windows.filter(done_at=None).exists():
+        return False
+    won = move(run_id, RunState.SUCCEEDED, attempt=attempt, worker=worker)
+    if won or run.state == RunState.SUCCEEDED:
+        remove_samples(run)
+        return True
+    return False
+
+
+def fail(run_id: UUID, *, reason: str, detail: str, worker: str = "") -> bool:
+    """Queued or running to failed, with a code and a sentence. The text heard so far stays."""
+    won = move(run_id, RunState.FAILED, reason=reason, detail=detail, worker=worker)
+    run = Run.objects.filter(pk=run_id).select_related("job").first()
+    if run is None:
+        return False
+    if run.state == RunState.FAILED:
+        remove_samples(run)
+        if run.reason in REFUSALS:
+            remove_recording(run.job)
+    return won

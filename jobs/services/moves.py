@@ -1,0 +1,44 @@
+"""The one write that moves a run: won or lost, never assumed."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.live import announce
+from jobs.models import Run, RunEvent
+from jobs.states import FINAL, RunState, sources
+
+
+def move(
+    run_id: UUID,
+    target: RunState,
+    *,
+    stage: str = "",
+    attempt: int | None = None,
+    worker: str = "",
+    reason: str = "",
+    detail: str = "",
+    **fields: Any,
+) -> bool:
+    """Move a run to `target` if the table allows it from where it is; True if this call won.
+
+    The event and the announcement belong to the same transaction. `fields` are further columns of Run.
+    """
+    if target in FINAL:
+        fields.setdefault("finished_at", timezone.now())
+    with transaction.atomic():
+        won = Run.objects.filter(pk=run_id, state__in=sources(target)).update(
+            state=target, stage=stage, reason=reason, detail=detail, **fields
+        )
+        if not won:
+            return False
+        run = Run.objects.only("id", "job_id").get(pk=run_id)
+        RunEvent.objects.create(
+            run=run, state=target, stage=stage, attempt=attempt, worker=worker, reason=reason, detail=detail
+        )
+        announce(run.job_id, wake=True)
+    return True
+
+

@@ -1,0 +1,21 @@
+"""Run again: a new run beside the old one, with the same options unless others are given."""
+
+from django.db import transaction
+
+from jobs.errors import Conflict
+from jobs.models import Job, Run
+from jobs.services.options import Options, read_options
+from jobs.services.submit import add_run
+from jobs.states import FINAL
+
+
+def retry(job: Job, options: Options | None = None) -> Run:
+    """Queue another run of this recording. Conflict while one is under way or when the file was not kept."""
+    with transaction.atomic():
+        locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
+        last = locked.current_run
+        if last is not None and last.state not in FINAL:
+            raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
+        if not locked.path.exists():
+            raise Conflict("The recording itself was not kept. Upload the file again.")
+        return add_run(locked, options or read_options(last.options if last else {}))

@@ -1,0 +1,78 @@
+"""The pytest plugin: settings for tests, real Postgres, the cast, and makers of rows.
+
+The environment is set before Django reads its settings, so this module imports nothing of Django at its top.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from jobs.models import Job
+
+os.environ.setdefault("SECRET_KEY", secrets.token_hex(32))
+os.environ.setdefault("TRANSCRIBE_EMBEDDED", "true")
+os.environ.setdefault("WHISPER_MODEL", str(Path(__file__).resolve().parent.parent / "worker" / "demo" / "demo.pt"))
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    """An empty media root of this test's own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"
+
+
+@pytest.fixture
+def alice(db: None) -> "User":
+    """The owner."""
+    return _user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> "User":
+    """A stranger."""
+    return _user("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> "User":
+    """Staff."""
+    return _user("charlie", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def make_job(media: Path) -> Callable[..., "Job"]:
+    """make_job(owner, state=..., content=b"...", **run fields) -> a job with one run and its file on disk."""
+
+    def make(owner: "User", *, content: bytes = b"recording", title: str = "talk.mp3", **fields: Any) -> "Job":
+        from jobs.models import Job, Run
+
+        job = Job.objects.create(owner=owner, title=title, size=len(content), sha256="0" * 64)
+        job.current_run = Run.objects.create(job=job, number=1, model="demo", **fields)
+        job.save(update_fields=["current_run"])
+        job.path.parent.mkdir(parents=True)
+        job.path.write_bytes(content)
+        return job
+
+    return make
+
+
+def _user(name: str, **fields: Any) -> "User":
+    from accounts.models import User
+
+    return User.objects.create_user(name, password=f"{name} has a long password", **fields)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the embedded Postgres where no DATABASE_URL is given; it ends with this process."""
+    if "DATABASE_URL" in os.environ:
+        return
+    from transcribe.embedded.postgres import start_for_tests
+
+    os.environ["DATABASE_URL"] = start_for_tests()
+

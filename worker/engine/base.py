@@ -1,0 +1,66 @@
+"""The engine port, free of any model: what goes in, what comes out. No house code, no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+SAMPLE_RATE = 16_000  # of all samples the engine reads: mono, signed 16 bit, little endian
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A window to hear: its index in the run and its bounds in seconds of the recording."""
+
+    index: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run asks of an engine. `seed` makes sampling repeatable for (run, window, temperature)."""
+
+    language: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Heard words; times in seconds of the recording, log probability the mean over tokens."""
+
+    start: float
+    end: float
+    text: str
+    average_log_probability: float
+    no_speech_probability: float
+    compression_ratio: float
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The language most of the speech is in, and its mean probability (0..1)."""
+
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a child says once its model is in memory; `sha256` is of the checkpoint file, `speed` in audio seconds a second."""
+
+    model: str
+    sha256: str
+    device: str
+    speed: float
+
+
+class Engine(Protocol):
+    """One loaded model. One caller at a time: shared models across threads corrupt results (whisperX issue 1171)."""
+
+    def vote_language(self, samples: Path, pieces: Sequence[Piece]) -> Vote:
+        """The language by vote over these windows."""
+
+    def hear(self, samples: Path, pieces: Sequence[Piece], options: Options) -> dict[int, list[Segment]]:
+        """Segments by window index, in order, for every piece given; an empty list where nothing was said."""
