@@ -1,0 +1,162 @@
+"""A real Postgres as our own child: Unix socket only, and nobody but this user gets in.
+
+Access is by `peer`: the kernel tells the server which account connects, and the map lets in the one that runs the stack.
+So there is no password that could leak, and other users of the machine are refused even if they could see the socket.
+"""
+
+import atexit
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from transcribe.embedded import places
+from transcribe.embedded.account import groups_of, server_account
+from transcribe.embedded.binaries import postgres_folder
+from transcribe.embedded.child import leashed, spawn, stop
+
+ROLE = "transcribe"
+SOCKET_LIMIT = 107 - len("/.s.PGSQL.5432.lock")  # bytes of a socket's path the kernel takes
+START_SECONDS = 60
+
+
+class Postgres:
+    """One server with its data in `folder`. `url` is good as long as this object's server runs or runs again."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """`durable=False`: lose data in a crash of the machine, for tests only."""
+        self.account = server_account()
+        self.folder = self._home(folder)
+        self.data = self.folder / "postgres"
+        self.log = places.make(self.folder / "logs", 0o700) / "postgres.log"
+        self.socket = self._socket()
+        self._rules, self._names = self.folder / "pg_hba.conf", self.folder / "pg_ident.conf"
+        self.durable = durable
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self._url(ROLE)
+
+    def start(self) -> None:
+        """Make the data folder if need be, start, wait until it answers, make the database. Raises RuntimeError."""
+        self.programs = postgres_folder(self.account)
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        self._allow()
+        self.spawn()
+        self._wait()
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for it."""
+        with self.log.open("ab") as log:
+            self.process = spawn(
+                [self.programs / "postgres", "-D", self.data, *self._options()],
+                output=log,
+                environment={"LC_ALL": "C", "TZ": "UTC"},
+                dies_by="INT",
+                user=self._user,
+            )
+        return self.process
+
+    def stop(self) -> None:
+        """Fast shutdown: clients are cut off, data is kept."""
+        if self.process is not None:
+            stop(self.process, signal.SIGINT, 15)
+        if self.socket.parent != self.folder:
+            shutil.rmtree(self.socket, ignore_errors=True)
+
+    @property
+    def _user(self) -> str | None:
+        return self.account.pw_name if places.is_root() else None
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket))}"
+
+    def _options(self) -> list[str]:
+        chosen = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self.socket}"',  # quoted: the setting is a list, and paths may hold commas
+            "unix_socket_permissions": "0700",
+            "hba_file": str(self._rules),
+            "ident_file": str(self._names),
+            "max_connections": "200",
+            "fsync": "on" if self.durable else "off",
+            "full_page_writes": "on" if self.durable else "off",
+        }
+        return [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+
+    def _home(self, folder: Path) -> Path:
+        """`folder`, or root's folder for it when the server's account cannot walk there."""
+        places.make(folder)
+        if not places.is_root():
+            return folder
+        near = places.reachable(folder, self.account.pw_uid, groups_of(self.account), wanted=1)
+        return folder if near else places.make(places.keyed(folder))
+
+    def _socket(self) -> Path:
+        """Beside the data, or in a short folder of our own when that path is too long for a socket."""
+        path = self.folder / "run"
+        if len(str(path).encode()) > SOCKET_LIMIT:
+            path = Path(tempfile.mkdtemp(prefix="transcribe-", dir="/tmp"))  # noqa: S108 - made by us, 0700, new
+        return self._own(path)
+
+    def _own(self, path: Path) -> Path:
+        """This folder belongs to the server's account alone."""
+        path.mkdir(mode=0o700, exist_ok=True)
+        if places.is_root():
+            shutil.chown(path, self.account.pw_uid, self.account.pw_gid)
+        return path
+
+    def _initialise(self) -> None:
+        """initdb in a folder beside, renamed when whole: a start that is cut off leaves nothing half made."""
+        part = self.folder / "postgres.part"
+        shutil.rmtree(part, ignore_errors=True)
+        self._own(part)
+        options = ["-U", ROLE, "-A", "peer", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
+        sync = [] if self.durable else ["--no-sync"]
+        command = leashed([self.programs / "initdb", "-D", part, *options, *sync], user=self._user)
+        environment = {"LC_ALL": "C", "TZ": "UTC"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=environment)
+        if done.returncode:
+            raise RuntimeError(f"Postgres could not make its data folder {self.data}: {done.stderr.strip()}")
+        part.rename(self.data)
+
+    def _allow(self) -> None:
+        """Let the account that runs the stack in, and no other. Both files lie outside the server's data: as root we
+        write nothing where that account could have put a link."""
+        name = "root" if places.is_root() else self.account.pw_name
+        for path, line in ((self._rules, "local all all peer map=stack"), (self._names, f'stack "{name}" {ROLE}')):
+            path.write_text(line + "\n")
+            path.chmod(0o644)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Postgres did not start. Its log says why: {self.log}")
+            time.sleep(0.05)
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [ROLE]).fetchone():
+                connection.execute(f"CREATE DATABASE {ROLE}")
+
+    def answers(self) -> bool:
+        """Whether it takes connections now."""
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def start_for_tests() -> str:
+    """DATABASE_URL of a new, empty server that ends, with its data, when this process ends. Call from the main thread."""
+    server = Postgres(places.scratch(), durable=False)
+    server.start()
+    atexit.register(server.stop)
+    return server.url
