@@ -168,6 +168,7 @@ class Worker(models.Model):
     device = models.CharField(max_length=40)
     slots = models.PositiveIntegerField()
     speed = models.FloatField(null=True)  # seconds of audio for each second of one slot; null: not measured yet
+    runs = models.JSONField(default=list)  # ids of the runs its activities work on right now
     started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(db_index=True)
 

@@ -23,6 +23,7 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(DATA_DIR / "media")))  # one root t
 UPLOAD_LIMIT_BYTES = env.number("UPLOAD_LIMIT_BYTES", 1 << 30, minimum=1)  # inclusive
 BODY_LIMIT_BYTES = env.number("BODY_LIMIT_BYTES", 16 << 20, minimum=1)  # every route but uploads
 UPLOAD_EXPIRY_SECONDS = env.number("UPLOAD_EXPIRY_SECONDS", 24 * 3600, minimum=1)
+DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is admitted while less is free
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
 
 # --- Model ----------------------------------------------------------------------------------------------------------
@@ -38,6 +39,7 @@ TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
 HEARTBEAT_TIMEOUT_SECONDS = env.number("HEARTBEAT_TIMEOUT_SECONDS", 30, minimum=1)
 GRACEFUL_SHUTDOWN_SECONDS = env.number("GRACEFUL_SHUTDOWN_SECONDS", 30, minimum=0)
 REPAIR_SECONDS = env.number("REPAIR_SECONDS", 60, minimum=1)
+WORKER_BEAT_SECONDS = env.number("WORKER_BEAT_SECONDS", 5, minimum=1)  # a worker silent for three beats is not alive
 CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 10, minimum=0)  # then the engine child is killed
 WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for one window in the engine
 ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as many as cores and memory allow
@@ -94,7 +96,9 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}  # each web process has its own listener
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}  # each web process has its own listener
 
 
 def _database(url: str) -> dict[str, object]:

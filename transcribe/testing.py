@@ -5,7 +5,7 @@ The environment is set before Django reads its settings, so this module imports 
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,21 @@ def _user(name: str, **fields: Any) -> "User":
     return User.objects.create_user(name, password=f"{name} has a long password", **fields)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Start the embedded Postgres where no DATABASE_URL is given; it ends with this process."""
-    if "DATABASE_URL" in os.environ:
-        return
-    from transcribe.embedded.postgres import start_for_tests
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, None, None]:
+    """Start the embedded Postgres where no DATABASE_URL is given; it ends with this process.
 
-    os.environ["DATABASE_URL"] = start_for_tests()
+    A wrapper, because pytest-django reads the settings in the same hook and would be first otherwise.
+    """
+    if "DATABASE_URL" not in os.environ:
+        from transcribe.embedded.postgres import start_for_tests
 
+        os.environ["DATABASE_URL"] = start_for_tests()
+    return (yield)
+
+
+def pytest_configure() -> None:
+    """Passwords of the cast need no strong hash; the real one costs half a second for each test."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

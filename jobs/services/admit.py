@@ -20,7 +20,7 @@ def admit(run_id: UUID) -> bool:
     )
 
 
-def restart(run_id: UUID, *, reason: str) -> Run | None:
+def restart(run_id: UUID, reason: str) -> Run | None:
     """Give an open run whose workflow is gone another one, with a new workflow id; None when it had its chance.
 
     The done windows stay done: the new workflow goes on at the first one missing.

@@ -15,9 +15,7 @@ PREPARING, LISTENING, TRANSCRIBING, FINISHING = "preparing", "listening", "trans
 
 def begin(run_id: UUID, *, attempt: int, worker: str) -> bool:
     """Queued to running; True also when it runs already (a retry). False: cancelled or deleted, so stop."""
-    if move(
-        run_id, RunState.RUNNING, stage=PREPARING, attempt=attempt, worker=worker, started_at=timezone.now()
-    ):
+    if move(run_id, RunState.RUNNING, stage=PREPARING, attempt=attempt, worker=worker, started_at=timezone.now()):
         return True
     return enter_stage(run_id, PREPARING, attempt=attempt, worker=worker)
 

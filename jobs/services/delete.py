@@ -1,19 +1,19 @@
-"""Delete: the recording, its transcripts and its history are gone; a worker that still holds it stops at its next commit."""
+"""Delete: the recording, its transcripts and its history are gone; a worker still on it stops at its next commit."""
+
+from contextlib import suppress
 
 from django.db import transaction
 
-from jobs.models import Job
-from jobs.services.files import remove_recording
-from jobs.services.cancel import cancel
 from jobs.errors import Conflict
+from jobs.models import Job
+from jobs.services.cancel import cancel
+from jobs.services.files import remove_recording
 
 
 def delete(job: Job) -> None:
     """Remove the rows, then the files. A crash between the two leaves a folder without a row: the sweep removes it."""
-    try:
+    with suppress(Conflict):  # it had ended
         cancel(job)
-    except Conflict:
-        pass  # it had ended
     with transaction.atomic():
         Job.objects.filter(pk=job.pk).update(current_run=None)
         Job.objects.filter(pk=job.pk).delete()

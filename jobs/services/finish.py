@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from jobs.models import Run
-from jobs.services.moves import move
 from jobs.services.files import remove_recording, remove_samples
+from jobs.services.moves import move
 from jobs.states import RunState
 
 # Refused media: there is nothing to transcribe in it, so the file is not kept either.

@@ -40,5 +40,3 @@ def move(
         )
         announce(run.job_id, wake=True)
     return True
-
-

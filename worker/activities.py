@@ -1,0 +1,206 @@
+"""The bodies of the activities: each reads the rows, does its piece, and hands the result to a verb."""
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Concatenate
+from uuid import UUID
+
+from django.db import close_old_connections
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from jobs.models import Run, Window
+from jobs.services import begin, plan, windows
+from jobs.services.finish import fail, finish
+from jobs.states import RunState
+from worker import contract
+from worker.engine.base import Options, Piece, Segment
+from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
+from worker.presence import Presence
+from worker.samples import decode_samples, plan_windows
+from worker.watch import Stopped, Watch
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS_ALLOWED = 5  # of failures nobody foresaw; deaths of a worker do not raise, so they are never counted as final
+VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
+
+
+def guarded[**P, R](body: Callable[Concatenate["Activities", P], R]) -> Callable[Concatenate["Activities", P], R]:
+    """Fresh database connections on this thread, and every failure as something the workflow can act on."""
+
+    @functools.wraps(body)
+    def run(self: "Activities", *args: P.args, **kwargs: P.kwargs) -> R:
+        close_old_connections()  # Temporal's threads never see Django's request signals
+        try:
+            return body(self, *args, **kwargs)
+        except Stopped:
+            raise ApplicationError("the run is not running any more", type="stopped", non_retryable=True) from None
+        except (ApplicationError, CancelledError):
+            raise
+        except Exception as error:
+            raise _unforeseen(error) from error
+        finally:
+            close_old_connections()
+
+    return run
+
+
+def _unforeseen(error: Exception) -> ApplicationError:
+    """Databases and workers come back, so they are waited for; anything else gets a few tries and then an end."""
+    logger.exception("activity failed")
+    away = type(error).__module__.startswith(("django.db", "psycopg"))
+    hopeless = not away and activity.info().attempt >= ATTEMPTS_ALLOWED
+    return ApplicationError(
+        "Something failed on our side. Run it again; if it fails again, tell your operator.",
+        type="internal",
+        non_retryable=hopeless,
+    )
+
+
+def refuse(code: str, detail: str) -> ApplicationError:
+    """The end of a run, with its reason."""
+    return ApplicationError(detail, type=code, non_retryable=True)
+
+
+@dataclass
+class Activities:
+    """Bodies bound to this worker's engine slots and its presence."""
+
+    pool: SlotPool
+    presence: Presence
+
+    def __post_init__(self) -> None:
+        self._decoding = threading.Lock()  # one decode at a time for each worker
+
+    def all(self) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
+        """Bodies for the media queue and for the engine queue."""
+        return [self.inspect, self.finish_run, self.fail_run], [self.vote_language, self.transcribe_span]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def inspect(self, ref: contract.RunRef) -> contract.Inspection:
+        run_id = UUID(ref.run_id)
+        with self.presence.working(run_id):
+            if not begin.begin(run_id, attempt=activity.info().attempt, worker=self.presence.name):
+                raise Stopped
+            run = Run.objects.select_related("job").get(pk=run_id)
+            watch = Watch(run_id)
+            if not run.windows.exists():
+                with watch.waiting_for(self._decoding):
+                    decoded = decode_samples(run, watch)
+                plan_windows(run, decoded, speed=self.pool.speed())
+            return self._inspection(run)
+
+    def _inspection(self, run: Run) -> contract.Inspection:
+        last = run.windows.order_by("-span").values_list("span", flat=True).first()
+        chosen = run.options.get("language")
+        if chosen:
+            plan.store_language(run.pk, chosen, None)
+        decided = chosen or Run.objects.values_list("language", flat=True).get(pk=run.pk)
+        return contract.Inspection(spans=0 if last is None else last + 1, vote_needed=last is not None and not decided)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def vote_language(self, ref: contract.RunRef) -> None:
+        run = self._open_run(ref.run_id)
+        with self.presence.working(run.pk):
+            watch = self._enter(run, begin.LISTENING)
+            decode_samples(run, watch)
+            pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
+            with self.pool.slot() as slot:
+                vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
+            plan.store_language(run.pk, vote.language, vote.probability)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def transcribe_span(self, ref: contract.SpanRef) -> None:
+        run = self._open_run(ref.run_id)
+        with self.presence.working(run.pk):
+            watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
+            decode_samples(run, watch)
+            self._check_weights(run)
+            with self.pool.slot() as slot:
+                while batch := windows.next_batch(run.pk, ref.span):
+                    watch.leave_at_shutdown()
+                    self._hear_batch(run, slot, batch, watch)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def finish_run(self, ref: contract.RunRef) -> None:
+        attempt, run_id = activity.info().attempt, UUID(ref.run_id)
+        if not finish(run_id, attempt=attempt, worker=self.presence.name):
+            raise Stopped
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def fail_run(self, failure: contract.Failure) -> None:
+        fail(UUID(failure.run_id), reason=failure.code, detail=failure.detail, worker=self.presence.name)
+
+    def _open_run(self, run_id: str) -> Run:
+        run = Run.objects.select_related("job").filter(pk=run_id, state=RunState.RUNNING).first()
+        if run is None:
+            raise Stopped
+        return run
+
+    def _enter(self, run: Run, stage: str, detail: str = "") -> Watch:
+        attempt = activity.info().attempt
+        if not begin.enter_stage(run.pk, stage, attempt=attempt, worker=self.presence.name, detail=detail):
+            raise Stopped
+        return Watch(run.pk)
+
+    def _check_weights(self, run: Run) -> None:
+        """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
+        loaded = self.pool.loaded.sha256
+        if run.model_sha256 and run.model_sha256 != loaded:
+            raise refuse("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
+        plan.store_model_hash(run.pk, loaded)
+
+    def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
+        windows.hand_over(batch)
+        options = Options(language=run.language, seed=run.number)
+        try:
+            heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+        except EngineDied as death:
+            logger.warning("engine died on run %s: %s", run.pk, death)
+            if windows.record_engine_death(batch):
+                raise refuse(
+                    "poison",
+                    "A part of this recording made the speech engine crash twice, so it was set aside. "
+                    "What was heard before it is kept.",
+                ) from None
+            return
+        except EngineRefused as refusal:
+            raise RuntimeError(refusal.code) from refusal
+        if not windows.commit_windows(run.pk, {index: _heard(found) for index, found in heard.items()}):
+            raise Stopped
+        activity.heartbeat()
+
+
+def _piece(window: Window) -> Piece:
+    return Piece(index=window.index, start=window.start, end=window.end)
+
+
+def _spread(pieces: list[Piece], count: int) -> list[Piece]:
+    """At most `count` pieces, evenly over the whole list."""
+    if len(pieces) <= count:
+        return pieces
+    return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
+
+
+def _heard(segments: Sequence[Segment]) -> list[windows.HeardSegment]:
+    return [
+        windows.HeardSegment(
+            start=s.start,
+            end=s.end,
+            text=s.text,
+            average_log_probability=s.average_log_probability,
+            no_speech_probability=s.no_speech_probability,
+            compression_ratio=s.compression_ratio,
+            temperature=s.temperature,
+        )
+        for s in segments
+    ]

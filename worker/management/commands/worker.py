@@ -1,0 +1,127 @@
+"""`manage.py worker`: the Temporal worker. A second one on the same stack shares the work."""
+
+import asyncio
+import logging
+import signal
+from argparse import ArgumentParser
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from jobs.errors import JobError
+from jobs.services.checkpoints import admit_checkpoint
+from worker.activities import Activities
+from worker.client import connect
+from worker.contract import MEDIA_QUEUE, transcribe_queue
+from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
+from worker.model import ModelMissing, resolve
+from worker.presence import Presence
+from worker.scheduler import Scheduler
+from worker.wake import Wake
+from worker.workflows import TranscribeWorkflow
+
+logger = logging.getLogger(__name__)
+
+MEDIA_THREADS = 16
+CONNECT_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = "Transcribe what the queue holds, until stopped."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--model", default=settings.WHISPER_MODEL, help="a model name or the path of a checkpoint")
+        parser.add_argument("--name", default=settings.MODEL_NAME, help="the name runs know the model by")
+
+    def handle(self, *args: Any, model: str, name: str, **options: Any) -> None:
+        pool = self._engine(model, name)
+        try:
+            asyncio.run(serve(pool))
+        finally:
+            pool.close()
+
+    def _engine(self, model: str, name: str) -> SlotPool:
+        try:
+            checkpoint = resolve(model, Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None)
+            pool = SlotPool(
+                EngineSettings(
+                    checkpoint=checkpoint,
+                    model=name,
+                    slots=settings.ENGINE_SLOTS,
+                    cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
+                    window_cap_seconds=settings.WINDOW_CAP_SECONDS,
+                )
+            )
+            loaded = pool.start()
+            admit_checkpoint(name, loaded.sha256)
+        except (ModelMissing, EngineRefused, JobError) as error:
+            raise CommandError(str(error)) from error
+        return pool
+
+
+async def serve(pool: SlotPool) -> None:
+    """Poll both queues and schedule, until SIGTERM or SIGINT; then finish the batches in hand."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await _connected(stop)
+    if client is None:
+        return
+    presence = await asyncio.to_thread(Presence, pool.loaded, pool.slots, pool.speed)
+    wake, scheduler = Wake(), Scheduler(client)
+    helpers = [asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))]
+    media, engine = _workers(client, pool, presence)
+    logger.info(
+        "worker %s is ready: model %s on %s, %d slots", presence.name, pool.loaded.model, pool.device, pool.slots
+    )
+    try:
+        async with media, engine:
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([stopping, *helpers], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+        await asyncio.to_thread(presence.end)
+
+
+async def _connected(stop: asyncio.Event) -> Client | None:
+    """A client as soon as Temporal answers; None when told to stop before."""
+    while not stop.is_set():
+        try:
+            return await connect()
+        except RuntimeError as error:  # what the SDK raises when nobody answers
+            logger.warning(
+                "Temporal does not answer at %s (%s); trying again", settings.TEMPORAL_ADDRESS, type(error).__name__
+            )
+            await asyncio.sleep(CONNECT_SECONDS)
+    return None
+
+
+def _workers(client: Client, pool: SlotPool, presence: Presence) -> tuple[Worker, Worker]:
+    media_bodies, engine_bodies = Activities(pool, presence).all()
+    grace = timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS)
+    media = Worker(
+        client,
+        task_queue=MEDIA_QUEUE,
+        workflows=[TranscribeWorkflow],
+        activities=media_bodies,
+        activity_executor=ThreadPoolExecutor(MEDIA_THREADS),
+        max_concurrent_activities=MEDIA_THREADS,
+        graceful_shutdown_timeout=grace,
+    )
+    engine = Worker(
+        client,
+        task_queue=transcribe_queue(pool.loaded.model),
+        activities=engine_bodies,
+        activity_executor=ThreadPoolExecutor(pool.slots),
+        max_concurrent_activities=pool.slots,
+        graceful_shutdown_timeout=grace,
+    )
+    return media, engine

@@ -1,0 +1,92 @@
+"""This worker as the database knows it: what it offers, what it works on, when it was last seen."""
+
+import logging
+import os
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from jobs.models import Worker
+from worker.engine.base import Loaded
+
+logger = logging.getLogger(__name__)
+
+
+def live_workers() -> QuerySet[Worker]:
+    """Workers seen within three beats."""
+    return Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS))
+
+
+class Presence:
+    """The worker's row, beaten on a thread of its own so that no activity can hold it up."""
+
+    def __init__(self, loaded: Loaded, slots: int, speed: Callable[[], float]) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._speed = speed
+        self._working: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._row = Worker.objects.create(
+            host=socket.gethostname()[:100],
+            pid=os.getpid(),
+            model=loaded.model,
+            model_sha256=loaded.sha256,
+            device=loaded.device,
+            slots=slots,
+            seen_at=timezone.now(),
+        )
+        self._thread = threading.Thread(target=self._beat_until_ended, name="presence", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def working(self, run_id: UUID) -> Iterator[None]:
+        """Name the run in this worker's row *before* its state is read.
+
+        A cancel is finished once no live worker names the run: whoever registers later finds it cancelled.
+        """
+        self._working_change(run_id, 1)
+        try:
+            with self._lock:
+                self._write()
+            yield
+        finally:
+            self._working_change(run_id, -1)
+            with suppress(DatabaseError), self._lock:
+                self._write()  # else the next beat tells it: to end late is safe, to start late is not
+
+    def end(self) -> None:
+        """Take the row away: this worker is gone on purpose."""
+        self._ended.set()
+        self._thread.join(timeout=10)
+        Worker.objects.filter(pk=self._row.pk).delete()
+
+    def _working_change(self, run_id: UUID, step: int) -> None:
+        with self._lock:
+            self._working[str(run_id)] += step
+            self._working += Counter()  # drops the zeros
+
+    def _write(self) -> None:
+        changed = {"seen_at": timezone.now(), "runs": sorted(self._working), "speed": self._speed()}
+        if not Worker.objects.filter(pk=self._row.pk).update(**changed):
+            for field, value in changed.items():  # swept as dead while this process was frozen
+                setattr(self._row, field, value)
+            self._row.save(force_insert=True)
+
+    def _beat_until_ended(self) -> None:
+        while not self._ended.wait(settings.WORKER_BEAT_SECONDS):
+            close_old_connections()
+            try:
+                with self._lock:
+                    self._write()
+            except Exception as error:  # the database is away: the next beat tries again
+                logger.warning("cannot say that this worker is alive: %s", type(error).__name__)
+        close_old_connections()

@@ -1,0 +1,92 @@
+"""The samples of a run: decoded once, shared by its spans, made again when missing."""
+
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from temporalio.exceptions import ApplicationError
+
+from jobs.models import Run
+from jobs.services.plan import PlannedWindow, store_plan
+from worker import media
+from worker.plan import plan, windows_per_batch
+from worker.watch import Stopped, Watch
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What decoding found out; None fields where the samples were there already."""
+
+    decoded: media.Decoded | None
+    speech: Path
+
+
+def decode_samples(run: Run, watch: Watch) -> Prepared:
+    """See that the run's samples are on disk, decoding if they are not. Media that cannot be used ends the run."""
+    speech = run.samples_path.with_suffix(".speech")
+    with _one_decoder(run.samples_path.with_suffix(".lock"), watch):
+        if run.samples_path.exists() and run.windows.exists():
+            return Prepared(None, speech)
+        return Prepared(_decode(run, speech, watch), speech)
+
+
+def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
+    """Cut the speech into windows, batches and spans, and store them."""
+    if prepared.decoded is None:
+        return
+    probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
+    cut = plan(probabilities, prepared.decoded.duration, windows_per_batch(speed))
+    stored = store_plan(
+        run.pk,
+        duration=prepared.decoded.duration,
+        windows=[PlannedWindow(start=w.start, end=w.end, span=w.span, batch=w.batch) for w in cut],
+        warnings=[{"code": w.code, "detail": w.detail} for w in prepared.decoded.warnings],
+    )
+    prepared.speech.unlink(missing_ok=True)
+    if not stored:
+        raise Stopped
+
+
+def _decode(run: Run, speech: Path, watch: Watch) -> media.Decoded:
+    try:
+        return media.decode(
+            run.job.path,
+            run.samples_path,
+            speech,
+            limit_seconds=settings.DURATION_LIMIT_SECONDS,
+            should_stop=watch.should_stop,
+            require_sandbox=not settings.EMBEDDED,
+        )
+    except media.MediaRefused as refusal:
+        raise ApplicationError(refusal.detail, type=refusal.code, non_retryable=True) from None
+    except media.DecodeStopped:
+        raise Stopped from None
+    except FileNotFoundError:
+        raise ApplicationError(
+            "The recording is no longer on the server. Upload it again.", type="missing_file", non_retryable=True
+        ) from None
+
+
+@contextmanager
+def _one_decoder(path: Path, watch: Watch) -> Iterator[None]:
+    """One process decodes a run at a time: spans on other workers wait for it instead of repeating it."""
+    try:
+        file = path.open("wb")
+    except FileNotFoundError:  # the folder went with a deleted job
+        raise Stopped from None
+    with file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                watch.wait()
+        yield
+    path.unlink(missing_ok=True)

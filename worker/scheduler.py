@@ -1,0 +1,208 @@
+"""One level-triggered loop: what the rows want against what Temporal does. Every step is safe to repeat.
+
+Every worker process runs it; a Postgres advisory lock lets one act. It is woken by NOTIFY and looks every 5 s anyway.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Q, Sum
+from django.utils import timezone
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from jobs.models import Run, Worker
+from jobs.services import admit as admission
+from jobs.services.cancel import finish_cancel
+from jobs.services.finish import fail
+from jobs.states import OPEN, RunState
+from worker import contract
+from worker.presence import live_workers
+from worker.wake import Wake
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 5.0
+RUNS_FOR_EACH_SLOT = 2  # what Temporal holds is first in, first out; holding little keeps the share fair
+LOCK_KEY = 0x7472616E  # "tran"
+RPC_TIMEOUT = timedelta(seconds=10)
+WORKER_ROWS_KEPT = timedelta(days=1)
+
+
+class Scheduler:
+    """`run` until cancelled. All database work happens on one thread, whose session holds the advisory lock."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
+        self._repaired_at = 0.0
+
+    async def run(self, wake: Wake) -> None:
+        while True:
+            try:
+                await self.tick()
+            except DatabaseError as error:
+                logger.warning("the database is away: %s", type(error).__name__)
+                await self._in_thread(connection.close)
+            except RPCError as error:
+                logger.warning("Temporal is away: %s", error.status.name)
+            await wake.wait(TICK_SECONDS)
+
+    async def tick(self) -> None:
+        """One look at everything; nothing when another process holds the lock."""
+        if not await self._in_thread(_may_act):
+            return
+        # Cancels first: they need no Temporal, so they end even while it is down.
+        await self._cancel()
+        await self._admit()
+        if time.monotonic() - self._repaired_at >= settings.REPAIR_SECONDS:
+            await self._repair()
+            self._repaired_at = time.monotonic()
+
+    async def _admit(self) -> None:
+        for run in await self._in_thread(runs_to_admit):
+            await self._start(run)
+            await self._in_thread(admission.admit, run.pk)
+
+    async def _start(self, run: Run) -> None:
+        """Start the run's workflow; one that is there already is just as good."""
+        spans = await self._in_thread(_slots, run.model)
+        start = contract.Start(
+            run_id=str(run.pk),
+            model=run.model,
+            heartbeat_seconds=settings.HEARTBEAT_TIMEOUT_SECONDS,
+            spans_at_once=max(1, spans),
+        )
+        # Already started: it ran and closed; if its run is still open, repair sees to it.
+        with suppress(WorkflowAlreadyStartedError):
+            await self._client.start_workflow(
+                contract.WORKFLOW,
+                start,
+                id=run.workflow_id,
+                task_queue=contract.MEDIA_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def _cancel(self) -> None:
+        for run in await self._in_thread(_cancelling):
+            if not await self._in_thread(_worked_on, run.pk):
+                await self._in_thread(finish_cancel, run.pk)
+            await self._cancel_workflow(run)
+
+    async def _cancel_workflow(self, run: Run) -> None:
+        """A courtesy: activities learn it from the row. A workflow left behind stops at its next activity."""
+        try:
+            await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            logger.info("run %s: its workflow was not cancelled: %s", run.pk, error.status.name)
+
+    async def _repair(self) -> None:
+        for run in await self._in_thread(_open_runs):
+            gone = await self._what_became_of(run)
+            if gone is None:
+                continue
+            again = await self._in_thread(admission.restart, run.pk, gone)
+            if again is not None:
+                logger.warning("run %s: workflow %s; starting another", run.pk, gone)
+                await self._start(again)
+                continue
+            await self._in_thread(_give_up, run.pk)
+        await self._in_thread(_forget_dead_workers)
+
+    async def _what_became_of(self, run: Run) -> str | None:
+        """None while the run's workflow is open, else how it ended without the row knowing."""
+        try:
+            found = await self._client.get_workflow_handle(run.workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return "workflow_lost"
+            raise
+        return None if found.status == WorkflowExecutionStatus.RUNNING else "workflow_closed"
+
+    async def _in_thread[*A, T](self, body: Callable[[*A], T], *arguments: *A) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, body, *arguments)
+
+
+def runs_to_admit() -> list[Run]:
+    """Queued runs to start now: the owner with the fewest under way first, then the oldest."""
+    room = RUNS_FOR_EACH_SLOT * _slots() - Run.objects.filter(under_way()).count()
+    if room <= 0 or not _disk_has_room():
+        return []
+    offered = set(live_workers().values_list("model", flat=True))
+    waiting = list(
+        Run.objects.filter(state=RunState.QUEUED, admitted_at=None, model__in=offered)
+        .select_related("job")
+        .order_by("created_at", "id")
+    )
+    busy = Counter(Run.objects.filter(under_way()).values_list("job__owner_id", flat=True))
+    chosen = []
+    while waiting and len(chosen) < room:
+        run = min(waiting, key=lambda r: busy[r.job.owner_id])  # min keeps the oldest of equals
+        waiting.remove(run)
+        busy[run.job.owner_id] += 1
+        chosen.append(run)
+    return chosen
+
+
+def under_way() -> Q:
+    """Handed to Temporal and not at an end."""
+    return Q(state__in=OPEN) & (Q(admitted_at__isnull=False) | ~Q(state=RunState.QUEUED))
+
+
+def _may_act() -> bool:
+    """The session's advisory lock; asking again while it is held is harmless, a lost session gives it back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
+        return bool(cursor.fetchone()[0])
+
+
+def _slots(model: str | None = None) -> int:
+    """Engine slots of the live workers, of one model or of all."""
+    workers = live_workers() if model is None else live_workers().filter(model=model)
+    return workers.aggregate(total=Sum("slots"))["total"] or 0
+
+
+def _disk_has_room() -> bool:
+    """Samples take 115 MB for each hour of audio beside the recording."""
+    free = shutil.disk_usage(settings.MEDIA_ROOT).free
+    if free < settings.DISK_RESERVE_BYTES:
+        logger.warning("nothing is started: only %d MB are free under the media root", free >> 20)
+    return free >= settings.DISK_RESERVE_BYTES
+
+
+def _cancelling() -> list[Run]:
+    return list(Run.objects.filter(state=RunState.CANCELLING))
+
+
+def _worked_on(run_id: UUID) -> bool:
+    return live_workers().filter(runs__contains=str(run_id)).exists()
+
+
+def _open_runs() -> list[Run]:
+    return list(Run.objects.filter(under_way()).exclude(state=RunState.CANCELLING))
+
+
+def _give_up(run_id: UUID) -> None:
+    fail(
+        run_id,
+        reason="lost",
+        detail="The work on this recording was lost twice. Run it again; if that fails too, tell your operator.",
+    )
+
+
+def _forget_dead_workers() -> None:
+    Worker.objects.filter(seen_at__lt=timezone.now() - WORKER_ROWS_KEPT).delete()

@@ -1,0 +1,74 @@
+"""What an activity does while it waits: heartbeat, and hear that it should stop, from Temporal or from the row."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from jobs.models import Run
+from jobs.states import RunState
+
+ROW_SECONDS = 2.0
+
+
+class Stopped(Exception):
+    """The run was cancelled, deleted or has ended: drop the work and report nothing."""
+
+
+class Watch:
+    """Call `poll` about each second while something else works."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self._run_id = run_id
+        self._looked_at = time.monotonic()
+
+    def poll(self) -> None:
+        """Heartbeat. Raises Stopped when the run is not running any more, CancelledError when Temporal says so."""
+        activity.heartbeat()
+        if activity.is_cancelled():
+            raise CancelledError("cancelled")
+        # The SDK sends heartbeats, and so hears of a cancel, only each 0.8 x heartbeat timeout, and not at all while
+        # Temporal is down. The row knows at once.
+        if time.monotonic() - self._looked_at >= ROW_SECONDS:
+            self._looked_at = time.monotonic()
+            if not self._running():
+                raise Stopped
+
+    def should_stop(self) -> bool:
+        """`poll` for callers that ask instead of being told."""
+        try:
+            self.poll()
+        except (Stopped, CancelledError):
+            return True
+        return False
+
+    def leave_at_shutdown(self) -> None:
+        """Between batches: hand the span to another worker when this one is stopping. Nothing done is repeated."""
+        if activity.is_worker_shutdown():
+            raise ApplicationError("the worker is stopping", type="shutdown")
+
+    def wait(self) -> None:
+        """A second of waiting for somebody else."""
+        self.poll()
+        time.sleep(1)
+
+    @contextmanager
+    def waiting_for(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold `lock`, polling until it is free."""
+        while not lock.acquire(timeout=1):
+            self.poll()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _running(self) -> bool:
+        try:
+            return Run.objects.filter(pk=self._run_id, state=RunState.RUNNING).exists()
+        except DatabaseError:
+            return True  # the database is away, which says nothing; the next commit will know

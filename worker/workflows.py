@@ -1,0 +1,88 @@
+"""The order of the work on one run. Imports the contract alone: the sandbox must find no Django and no house code."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from worker import contract
+
+# Retried without end: a worker that died or a database that is away says nothing about the recording. What is hopeless
+# is said by the activity itself, as a non-retryable error with a code.
+RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=15)
+)
+ACTIVITY_LIMIT = timedelta(days=2)
+STOPPED = "stopped"  # the run was cancelled, deleted or has ended: nothing to report, nothing to mend
+
+
+@workflow.defn(name=contract.WORKFLOW)
+class TranscribeWorkflow:
+    """inspect -> vote on the language where it was not chosen -> hear the spans -> finish."""
+
+    @workflow.run
+    async def run(self, start: contract.Start) -> None:
+        try:
+            await self._transcribe(start)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            code, detail = _reason(error)
+            if code != STOPPED:
+                await _on_media(contract.fail_run, contract.Failure(start.run_id, code, detail), start)
+
+    async def _transcribe(self, start: contract.Start) -> None:
+        run = contract.RunRef(start.run_id)
+        inspection = await _on_media(contract.inspect, run, start)
+        if inspection.vote_needed:
+            await _on_engine(contract.vote_language, run, start)
+        await self._hear(start, inspection.spans)
+        await _on_media(contract.finish_run, run, start)
+
+    async def _hear(self, start: contract.Start, spans: int) -> None:
+        """All spans, `spans_at_once` outstanding; the first that fails stops the others."""
+        waiting = iter(range(spans))
+
+        async def lane() -> None:
+            for span in waiting:
+                await _on_engine(contract.transcribe_span, contract.SpanRef(start.run_id, span), start)
+
+        lanes = [asyncio.create_task(lane()) for _ in range(min(spans, start.spans_at_once))]
+        try:
+            await asyncio.gather(*lanes)
+        except BaseException:
+            for task in lanes:
+                task.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+            raise
+
+
+async def _on_media(body: Any, argument: Any, start: contract.Start) -> Any:
+    return await _call(body, argument, start, contract.MEDIA_QUEUE)
+
+
+async def _on_engine(body: Any, argument: Any, start: contract.Start) -> Any:
+    return await _call(body, argument, start, contract.transcribe_queue(start.model))
+
+
+async def _call(body: Any, argument: Any, start: contract.Start, queue: str) -> Any:
+    return await workflow.execute_activity(
+        body,
+        argument,
+        task_queue=queue,
+        start_to_close_timeout=ACTIVITY_LIMIT,
+        heartbeat_timeout=timedelta(seconds=start.heartbeat_seconds),
+        retry_policy=RETRIES,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )
+
+
+def _reason(error: ActivityError) -> tuple[str, str]:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type:
+        return cause.type, cause.message
+    return "internal", "Something failed on our side. Run it again; if it fails again, tell your operator."
