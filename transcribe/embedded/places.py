@@ -39,7 +39,7 @@ def make(folder: Path, mode: int = 0o711) -> Path:
 
 
 def reachable(path: Path, uid: int, groups: list[int], wanted: int = 5) -> bool:
-    """Whether this account may walk to `path` and has the bits `wanted` there (5: read and enter), told from the modes."""
+    """Whether the modes let this account walk to `path` and do what `wanted` says there (5: read and enter)."""
     return all(_allows(step, uid, groups, wanted if step == path else 1) for step in (path, *path.parents))
 
 

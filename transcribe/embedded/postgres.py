@@ -1,12 +1,14 @@
 """A real Postgres as our own child: Unix socket only, and nobody but this user gets in.
 
-Access is by `peer`: the kernel tells the server which account connects, and the map lets in the one that runs the stack.
-So there is no password that could leak, and other users of the machine are refused even if they could see the socket.
+Access is by `peer`: the kernel tells the server which account connects, and the map lets in the one that runs the
+stack. So there is no password that could leak, and other users are refused even if they could see the socket.
 """
 
 import atexit
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -100,18 +102,24 @@ class Postgres:
         return folder if near else places.make(places.keyed(folder))
 
     def _socket(self) -> Path:
-        """Beside the data, or in a short folder of our own when that path is too long for a socket."""
+        """Beside the data, or in a short folder when that path is too long for a socket. Always the same for
+        one data folder, so that other commands find it. Refused when someone else has made it before us."""
         path = self.folder / "run"
         if len(str(path).encode()) > SOCKET_LIMIT:
-            path = Path(tempfile.mkdtemp(prefix="transcribe-", dir="/tmp"))  # noqa: S108 - made by us, 0700, new
-        return self._own(path)
-
-    def _own(self, path: Path) -> Path:
-        """This folder belongs to the server's account alone."""
-        path.mkdir(mode=0o700, exist_ok=True)
-        if places.is_root():
-            shutil.chown(path, self.account.pw_uid, self.account.pw_gid)
+            path = Path(tempfile.gettempdir()) / f"transcribe-{places.keyed(self.folder).name}"
+        self._own(path)
+        status = path.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077 or status.st_uid != self.account.pw_uid:
+            raise RuntimeError(f"{path} is not a folder of {self.account.pw_name} alone. Remove it, then start again.")
         return path
+
+    def _own(self, path: Path) -> None:
+        """Make a folder that belongs to the server's account alone."""
+        if path.exists():
+            return
+        path.mkdir(mode=0o700)
+        if places.is_root():
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def _initialise(self) -> None:
         """initdb in a folder beside, renamed when whole: a start that is cut off leaves nothing half made."""
@@ -155,7 +163,7 @@ class Postgres:
 
 
 def start_for_tests() -> str:
-    """DATABASE_URL of a new, empty server that ends, with its data, when this process ends. Call from the main thread."""
+    """DATABASE_URL of a new, empty server that ends, with its data, with this process. Call from the main thread."""
     server = Postgres(places.scratch(), durable=False)
     server.start()
     atexit.register(server.stop)
