@@ -1,0 +1,76 @@
+"""`manage.py transcribe FILE ...`: the same job from a terminal. Several files and folders: how operators import."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from jobs.errors import JobError
+from jobs.exports import FORMATS
+from jobs.models import Run
+from jobs.services.options import read_options
+from jobs.states import RunState
+from transcribe.embedded import terminal
+
+INTERRUPTED = 130  # what a shell gives a program ended by Ctrl-C
+
+
+class Command(BaseCommand):
+    help = "Transcribe recordings: text on standard output, or in files. Starts the embedded stack when none runs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
+        parser.add_argument("--language", help="a code such as en or de; left out: found out")
+        parser.add_argument("--format", choices=sorted(FORMATS), default="txt")
+        parser.add_argument("-o", "--output", type=Path, help="a file, or a folder for several recordings")
+        parser.add_argument("--user", help="whose recordings they become; left out: the first administrator's")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        owner = _owner(options["user"])
+        try:
+            chosen = read_options({"language": options["language"]})
+        except JobError as refusal:
+            raise CommandError(refusal.detail) from None
+        if settings.DEMO_MODEL:
+            self.stderr.write("This is the small demo model: it knows the sentences of its samples and little else.")
+        items = terminal.take_in_all(options["paths"], owner.pk, chosen)
+        try:
+            self._follow(items, options)
+        except KeyboardInterrupt:
+            terminal.cancel_all(items)
+            self.stderr.write("Cancelled.")
+            sys.exit(INTERRUPTED)
+        self._report(items)
+
+    def _follow(self, items: list[terminal.Item], options: dict[str, Any]) -> None:
+        several = len(items) > 1
+
+        def ended(item: terminal.Item, run: Run) -> None:
+            if run.state == RunState.SUCCEEDED:
+                terminal.write(item, run, options["format"], options["output"], several=several)
+            else:
+                item.problem = run.detail or "It was cancelled."
+
+        terminal.follow(items, ended=ended, screen=sys.stderr)
+
+    def _report(self, items: list[terminal.Item]) -> None:
+        """Name what was not transcribed; exit code 1 then, and where there was nothing to do."""
+        bad = [item for item in items if item.problem]
+        for item in bad:
+            self.stderr.write(f"{item.path}: {item.problem}")
+        if len(items) > 1:
+            self.stderr.write(f"{len(items) - len(bad)} of {len(items)} recordings transcribed.")
+        if bad or not items:
+            sys.exit(1)
+
+
+def _owner(name: str | None) -> User:
+    people = User.objects.filter(is_active=True)
+    found = people.filter(username=name).first() if name else people.filter(is_superuser=True).order_by("pk").first()
+    if found is None:
+        raise CommandError(f"There is no user {name!r}." if name else "There is no administrator. Create one first.")
+    return found
