@@ -5,7 +5,8 @@ The environment is set before Django reads its settings, so this module imports 
 
 import os
 import secrets
-from collections.abc import Callable, Generator
+import signal
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,22 @@ def make_job(media: Path) -> Callable[..., "Job"]:
         return job
 
     return make
+
+
+@pytest.fixture(scope="session")
+def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Temporal dev server for this test run, told to the settings too."""
+    from django.conf import settings
+
+    from transcribe.embedded.child import stop
+    from transcribe.embedded.temporal import Temporal
+
+    server = Temporal(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    settings.TEMPORAL_ADDRESS = server.address
+    yield server.address
+    if server.process is not None:
+        stop(server.process, signal.SIGTERM, 10)
 
 
 def _user(name: str, **fields: Any) -> "User":

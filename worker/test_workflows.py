@@ -1,0 +1,142 @@
+"""The order of the work, on a real Temporal server; the bodies are fakes registered under the contract's names."""
+
+import asyncio
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from worker import contract
+from worker.workflows import TranscribeWorkflow
+
+
+class Bodies:
+    """Records what was called; `spans` and `vote` are what inspect answers, `trouble` raises in a span."""
+
+    def __init__(self, spans: int = 2, vote: bool = False, trouble: Exception | None = None) -> None:
+        self.spans, self.vote, self.trouble = spans, vote, trouble
+        self.calls: list[str] = []
+        self.failures: list[contract.Failure] = []
+        self.now = self.most = 0
+        self.holding = asyncio.Event()
+        self.hold = False
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [self.inspect, self.vote_language, self.transcribe_span, self.finish_run, self.fail_run]
+
+    @activity.defn
+    async def inspect(self, run: contract.RunRef) -> contract.Inspection:
+        self.calls.append("inspect")
+        return contract.Inspection(spans=self.spans, vote_needed=self.vote)
+
+    @activity.defn
+    async def vote_language(self, run: contract.RunRef) -> None:
+        self.calls.append("vote")
+
+    @activity.defn
+    async def transcribe_span(self, span: contract.SpanRef) -> None:
+        self.calls.append(f"span {span.span}")
+        if self.trouble is not None and span.span == 1:
+            raise self.trouble
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self._work()
+        finally:
+            self.now -= 1
+
+    async def _work(self) -> None:
+        self.holding.set()
+        while self.hold:
+            activity.heartbeat()
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
+
+    @activity.defn
+    async def finish_run(self, run: contract.RunRef) -> None:
+        self.calls.append("finish")
+
+    @activity.defn
+    async def fail_run(self, failure: contract.Failure) -> None:
+        self.failures.append(failure)
+
+
+@asynccontextmanager
+async def running(address: str, bodies: Bodies, spans_at_once: int = 2) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    client = await Client.connect(address)
+    run_id = uuid.uuid4().hex
+    media, engine = contract.MEDIA_QUEUE, contract.transcribe_queue(run_id)  # queues of this test's own
+    start = contract.Start(run_id=run_id, model=run_id, heartbeat_seconds=2, spans_at_once=spans_at_once)
+    async with (
+        Worker(client, task_queue=media, workflows=[TranscribeWorkflow], activities=bodies.all()),
+        Worker(client, task_queue=engine, activities=bodies.all()),
+    ):
+        yield await client.start_workflow(contract.WORKFLOW, start, id=run_id, task_queue=media)
+
+
+async def test_the_stages_follow_each_other(temporal_address: str) -> None:
+    bodies = Bodies(spans=3, vote=True)
+    async with running(temporal_address, bodies, spans_at_once=1) as handle:
+        await handle.result()
+    assert bodies.calls == ["inspect", "vote", "span 0", "span 1", "span 2", "finish"]
+
+
+async def test_a_chosen_language_needs_no_vote_and_silence_no_span(temporal_address: str) -> None:
+    bodies = Bodies(spans=0)
+    async with running(temporal_address, bodies) as handle:
+        await handle.result()
+    assert bodies.calls == ["inspect", "finish"]
+
+
+async def test_no_more_spans_are_outstanding_than_allowed(temporal_address: str) -> None:
+    bodies = Bodies(spans=9)
+    async with running(temporal_address, bodies, spans_at_once=3) as handle:
+        await handle.result()
+    assert bodies.most == 3
+    assert sorted(call for call in bodies.calls if call.startswith("span")) == [f"span {i}" for i in range(9)]
+
+
+async def test_a_refusal_fails_the_run_with_its_code(temporal_address: str) -> None:
+    bodies = Bodies(spans=3, trouble=ApplicationError("It crashed twice.", type="poison", non_retryable=True))
+    async with running(temporal_address, bodies) as handle:
+        await handle.result()
+    assert [(f.code, f.detail) for f in bodies.failures] == [("poison", "It crashed twice.")]
+    assert "finish" not in bodies.calls
+
+
+async def test_a_run_that_was_stopped_is_not_failed(temporal_address: str) -> None:
+    bodies = Bodies(spans=2, trouble=ApplicationError("stopped", type="stopped", non_retryable=True))
+    async with running(temporal_address, bodies) as handle:
+        await handle.result()
+    assert bodies.failures == []
+    assert "finish" not in bodies.calls
+
+
+async def test_a_cancel_waits_until_the_spans_have_stopped(temporal_address: str) -> None:
+    bodies = Bodies(spans=2)
+    bodies.hold = True
+    async with running(temporal_address, bodies) as handle:
+        await bodies.holding.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        assert bodies.now == 0
+    assert "finish" not in bodies.calls
+    assert bodies.failures == []
+
+
+def test_the_workflow_knows_nothing_of_django() -> None:
+    code = (
+        "import sys, worker.workflows\n"
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'django', 'jobs', 'torch', 'av', 'numpy'}))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
