@@ -4,9 +4,12 @@
 import os
 import sys
 
+from transcribe.embedded import environment
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")
+    environment.prepare(sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

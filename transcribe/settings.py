@@ -22,6 +22,7 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(DATA_DIR / "media")))  # one root t
 # --- Limits ---------------------------------------------------------------------------------------------------------
 UPLOAD_LIMIT_BYTES = env.number("UPLOAD_LIMIT_BYTES", 1 << 30, minimum=1)  # inclusive
 BODY_LIMIT_BYTES = env.number("BODY_LIMIT_BYTES", 16 << 20, minimum=1)  # every route but uploads
+BODY_SILENCE_SECONDS = env.number("BODY_SILENCE_SECONDS", 60, minimum=1)  # no byte for so long: the client is dropped
 UPLOAD_EXPIRY_SECONDS = env.number("UPLOAD_EXPIRY_SECONDS", 24 * 3600, minimum=1)
 DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is admitted while less is free
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
@@ -29,7 +30,7 @@ DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
 WHISPER_MODEL = env.text("WHISPER_MODEL", "base")  # a name that openai-whisper knows, or the path of a checkpoint
-MODEL_NAME = Path(WHISPER_MODEL).stem if WHISPER_MODEL.endswith(".pt") else WHISPER_MODEL
+MODEL_NAME = env.text("MODEL_NAME", Path(WHISPER_MODEL).stem if WHISPER_MODEL.endswith(".pt") else WHISPER_MODEL)
 MODEL_FOLDER = env.text("MODEL_FOLDER", "")  # where downloaded weights lie; empty: openai-whisper's cache folder
 DEMO_MODEL = Path(WHISPER_MODEL) == DEMO_CHECKPOINT  # a banner says so on every page
 

@@ -51,7 +51,7 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals, seconds: floa
 
 
 def sweep(group: int) -> None:
-    """Kill what is left of a child's process group."""
+    """Kill what is left of a child's process group, its leader ended or not."""
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:

@@ -21,6 +21,7 @@ from transcribe.embedded import places
 from transcribe.embedded.account import groups_of, server_account
 from transcribe.embedded.binaries import postgres_folder
 from transcribe.embedded.child import leashed, spawn, stop
+from transcribe.embedded.supervise import Service
 
 ROLE = "transcribe"
 SOCKET_LIMIT = 107 - len("/.s.PGSQL.5432.lock")  # bytes of a socket's path the kernel takes
@@ -65,6 +66,10 @@ class Postgres:
                 user=self._user,
             )
         return self.process
+
+    def service(self) -> Service:
+        """For the supervisor, which starts it again after a crash."""
+        return Service("postgres", self.spawn, signal.SIGINT, 15, self.process)
 
     def stop(self) -> None:
         """Fast shutdown: clients are cut off, data is kept."""

@@ -1,0 +1,261 @@
+"""The embedded stack: Postgres, Temporal, model, assets, tables, first user, worker, web. For trials and tests."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+
+from transcribe.embedded import assets, environment, places
+from transcribe.embedded.child import leashed, spawn
+from transcribe.embedded.ports import HOST, free_port, is_taken
+from transcribe.embedded.postgres import Postgres
+from transcribe.embedded.supervise import Service, Supervisor
+from transcribe.embedded.temporal import Temporal
+from worker.model import ModelMissing, choose
+
+DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
+WEB_SECONDS, WORKER_SECONDS = 60, 600
+Say = Callable[[str], None]
+
+
+class StackError(Exception):
+    """The stack cannot start; the text says why and what to do."""
+
+
+class Stack:
+    """One stack on one data folder. `start` returns when it is ready; children that crash are started again.
+
+    `port` 0 takes a free one. `given` holds what the operator chose of environment.CHOICES: a DATABASE_URL or
+    TEMPORAL_ADDRESS given is used instead of a server of our own. Start and stop from a thread that outlives the stack.
+    """
+
+    def __init__(
+        self, data: Path, *, port: int = 0, given: Mapping[str, str] | None = None, web: bool = True, say: Say = print
+    ) -> None:
+        self.data, self.web, self.say = data, web, say
+        self.port = port or free_port()
+        self.given = dict(given or {})
+        self.postgres: Postgres | None = None
+        self.temporal: Temporal | None = None
+        self.link = ""  # signs the first user in, once
+        self.supervisor = Supervisor(say, self._write_state)
+        self._values: dict[str, str] = {}
+        self._lock: IO[str] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """What a Django command needs in order to work on this stack, the caller's environment included."""
+        return {**os.environ, **self._values}
+
+    def start(self) -> None:
+        """Raises StackError, with nothing left running."""
+        self._take_lock()
+        try:
+            self._start()
+        except (RuntimeError, ModelMissing) as error:
+            self.stop()
+            raise StackError(str(error)) from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every child, last started first; the data stays."""
+        self.supervisor.end()
+        if self.postgres is not None:
+            self.postgres.stop()
+        environment.state_file(self.data).unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+
+    def pid(self, name: str) -> int:
+        """Of a child: postgres, temporal, worker or web."""
+        process = self.supervisor.services[name].process
+        if process is None:
+            raise StackError(f"{name} does not run.")
+        return process.pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a child; it is started again after a second."""
+        self.supervisor.kill(name)
+
+    def hold(self, name: str) -> None:
+        """Stop a child and leave it stopped until `release`."""
+        self.supervisor.hold(name)
+
+    def release(self, name: str) -> None:
+        self.supervisor.release(name)
+
+    def command(self, *arguments: str) -> str:
+        """Run a `manage.py` command on this stack; its standard output. Raises RuntimeError with what it said."""
+        done = subprocess.run(
+            leashed([sys.executable, places.CHECKOUT / "manage.py", *arguments]),
+            cwd=places.CHECKOUT, env=self.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"`manage.py {arguments[0]}` failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+        return done.stdout
+
+    def _start(self) -> None:
+        if self.web and is_taken(self.port):
+            raise RuntimeError(f"Port {self.port} is taken by another program. Choose another with --port.")
+        self._values = {
+            "TRANSCRIBE_EMBEDDED": "true",
+            "DATA_DIR": str(self.data),
+            "SECRET_KEY": self.given.get("SECRET_KEY") or environment.secret_key(self.data),
+            "PYTHONUNBUFFERED": "1",
+        }
+        places.make(self.data / "media", 0o700)
+        self._start_postgres()
+        self._start_temporal()
+        self._choose_model()
+        with self._step("Assets"):
+            assets.build(self.say)
+            assets.collect(self.data / "static", self.environment())
+        with self._step("Migrations"):
+            self.command("migrate", "--no-input", "--verbosity", "0")
+        with self._step("First user"):
+            first = json.loads(self.command("first_user"))
+        self._start_processes()
+        self._welcome(first)
+
+    def _start_postgres(self) -> None:
+        if url := self.given.get("DATABASE_URL"):
+            self._values["DATABASE_URL"] = url
+            return
+        with self._step("Postgres"):
+            self.postgres = Postgres(self.data)
+            self._values["DATABASE_URL"] = self.postgres.url
+            self.postgres.start()
+            self.supervisor.add(self.postgres.service())
+
+    def _start_temporal(self) -> None:
+        if address := self.given.get("TEMPORAL_ADDRESS"):
+            self._values["TEMPORAL_ADDRESS"] = address
+            return
+        with self._step("Temporal"):
+            self.temporal = Temporal(self.data)
+            self._values["TEMPORAL_ADDRESS"] = self.temporal.address
+            self.temporal.start(self.say)
+            self.supervisor.add(self.temporal.service())
+
+    def _choose_model(self) -> None:
+        with self._step("Model") as note:
+            folder = os.environ.get("MODEL_FOLDER")
+            path, name = choose(self.given.get("WHISPER_MODEL"), DEMO, Path(folder) if folder else None, self.say)
+            self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name}
+            note(name)
+
+    def _start_processes(self) -> None:
+        """Worker and web come up side by side, then both are waited for."""
+        python, manage = sys.executable, places.CHECKOUT / "manage.py"
+        self.supervisor.add(Service("worker", lambda: self._spawn("worker", [python, manage, "worker"]), seconds=40))
+        if self.web:
+            serve = [python, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST, "--port", str(self.port)]
+            # no access log: it would hold the sign-in link; open sockets must not hold up the end
+            serve += [
+                "--no-access-log",
+                "--no-server-header",
+                "--timeout-graceful-shutdown",
+                "5",
+                "--log-level",
+                "warning",
+            ]
+            self.supervisor.add(Service("web", lambda: self._spawn("web", serve)))
+            with self._step("Web"):
+                self._wait("web", lambda: is_taken(self.port), WEB_SECONDS)
+        with self._step("Worker"):
+            self._wait("worker", self._worker_answers, WORKER_SECONDS)
+        self.supervisor.watch()
+
+    def _spawn(self, name: str, command: list[str | Path]) -> subprocess.Popen[bytes]:
+        """Its lines appear on the console behind its name."""
+        process = spawn(command, output=subprocess.PIPE, environment=self.environment(), folder=places.CHECKOUT)
+        threading.Thread(target=self._pass_on, args=(name, process.stdout), daemon=True).start()
+        return process
+
+    def _pass_on(self, name: str, lines: IO[bytes]) -> None:
+        with lines:
+            for line in lines:
+                self.say(f"{name:<9}| {line.decode(errors='replace').rstrip()}")
+
+    def _wait(self, name: str, ready: Callable[[], bool], seconds: int) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            process = self.supervisor.services[name].process
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"The {name} process did not start. The lines above say why.")
+            time.sleep(0.1)
+
+    def _worker_answers(self) -> bool:
+        """It has written its row: model loaded, Temporal reached."""
+        query = "SELECT 1 FROM jobs_worker WHERE pid = %s AND seen_at > now() - interval '1 minute'"
+        with psycopg.connect(self._values["DATABASE_URL"]) as connection:
+            return connection.execute(query, [self.pid("worker")]).fetchone() is not None
+
+    def _welcome(self, first: dict[str, str]) -> None:
+        """Only now, in the end, where people look; the password once in the life of the data folder."""
+        self._write_state()
+        if first["password"]:
+            self.say(f"First user: {first['username']}, password: {first['password']} (shown this once)")
+        if self.web:
+            self.link = self.address + first["link"]
+            self.say(f"Ready: {self.address}")
+            self.say(f"Sign in as {first['username']} with one click: {self.link}")
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Say how long it took, and the note if one was left."""
+        notes: list[str] = []
+        start = time.monotonic()
+        yield notes.append
+        self.say(" ".join([f"{title:<11}{time.monotonic() - start:5.1f} s", *notes]))
+
+    def _take_lock(self) -> None:
+        path = environment.lock_file(places.make(self.data))
+        self._lock = path.open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            state = environment.running(self.data) or {}
+            raise StackError(f"It runs already: {state.get('address') or 'it is just starting'}.") from None
+        environment.write_state(self.data, {"pid": os.getpid(), "address": "", "children": {}, "environment": {}})
+
+    def _write_state(self) -> None:
+        """For other commands and for the second start. The secret key has a file of its own."""
+        values = {name: value for name, value in self._values.items() if name != "SECRET_KEY"}
+        children = {s.name: s.process.pid for s in self.supervisor.services.values() if s.process is not None}
+        state: dict[str, Any] = {"pid": os.getpid(), "address": self.address, "children": children}
+        environment.write_state(self.data, {**state, "environment": values})
+
+
+def run_inside(arguments: list[str], say: Say) -> int:
+    """Start a stack without web, run `manage.py ARGUMENTS` on it with this terminal, stop it; the command's exit code.
+
+    Ctrl-C reaches the command itself, which ends in its own way; the stack stops after it.
+    """
+    stack = Stack(places.data_folder(), given=environment.given(), web=False, say=say)
+    stack.start()
+    try:
+        command = [sys.executable, str(places.CHECKOUT / "manage.py"), *arguments]
+        process = subprocess.Popen(leashed(command), env=stack.environment())
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+    finally:
+        stack.stop()
