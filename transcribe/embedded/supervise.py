@@ -20,7 +20,7 @@ class Service:
 
     name: str
     spawn: Callable[[], subprocess.Popen[bytes]]
-    signal: signal.Signals = signal.SIGTERM
+    asked_by: signal.Signals = signal.SIGTERM
     seconds: float = 10
     process: subprocess.Popen[bytes] | None = None
     born: float = 0
@@ -114,7 +114,7 @@ class Supervisor:
 
     def _stop(self, service: Service) -> None:
         if service.process is not None:
-            stop(service.process, service.signal, service.seconds)
+            stop(service.process, service.asked_by, service.seconds)
             sweep(service.process.pid)
 
 

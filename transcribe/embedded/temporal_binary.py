@@ -39,7 +39,8 @@ def temporal_binary(say: Say = print) -> Path:
         return kept()
     raise RuntimeError(
         "The Temporal server is missing and could not be fetched. Install the Temporal CLI "
-        "(https://docs.temporal.io/cli), or Go 1.25 or newer to build it, or set TEMPORAL_CLI_PATH, or set TEMPORAL_ADDRESS to a running server."
+        "(https://docs.temporal.io/cli), or Go 1.25 or newer to build it, or set TEMPORAL_CLI_PATH, "
+        "or set TEMPORAL_ADDRESS to a running server."
     )
 
 
