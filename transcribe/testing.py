@@ -99,7 +99,11 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
 
 
 def pytest_configure() -> None:
-    """Passwords of the cast need no strong hash; the real one costs half a second for each test."""
+    """What tests need otherwise than production does."""
     from django.conf import settings
 
+    # Passwords of the cast need no strong hash; the real one costs half a second for each test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Static files straight from their folders, under their own names: no collectstatic before a test run.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
