@@ -1,9 +1,141 @@
-"""What templates need: the site's own facts, and fragments rendered once for page, htmx and socket."""
+"""What templates need: the site's own facts, and fragments rendered once for page, htmx and socket.
+
+A fragment is one root element with an id. Sent over a socket it carries `hx-swap-oob`, so htmx finds its place itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html
+
+from accounts.models import User
+from jobs import words
+from jobs.models import Job, Run, RunEvent, Segment
+from jobs.progress import Progress, progress_of
+from jobs.states import FINAL, RunState
+
+SEGMENTS_AT_ONCE = 200  # in the page itself: the first text is there at once
+SEGMENTS_AFTER = 1000  # in each later part, which the page fetches by itself
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a transcript; `rest` is the query that asks for the next one, empty at the end."""
+
+    segments: Sequence[Segment]
+    rest: str = ""
 
 
 def site(request: HttpRequest) -> dict[str, object]:
     """Context of every page."""
-    return {"demo_model": settings.DEMO_MODEL}
+    return {"demo_model": settings.DEMO_MODEL, "brand": "Transcribe"}
+
+
+def rows(jobs: Sequence[Job]) -> list[dict[str, object]]:
+    """What the row template needs for each job, in five queries at most however many there are."""
+    progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
+    return [{"job": job, "run": job.current_run, "progress": _of(job.current_run, progress)} for job in jobs]
+
+
+def render_row(job: Job, user: User) -> str:
+    """The dashboard row of a job as an out-of-band swap; a page without that row ignores it.
+
+    `user` has passed `visible_to` already; the text follows the active language, not the user.
+    """
+    [row] = rows([job])
+    return render_to_string("jobs/_row.html", {**row, "user": user, "oob": True})
+
+
+def render_gone(job_id: UUID) -> str:
+    """What a dashboard is sent when a job was deleted: its row leaves."""
+    return format_html('<li id="job-{}" hx-swap-oob="delete"></li>', job_id)
+
+
+def render_job(job: Job, user: User, after_segment: int) -> tuple[str, int]:
+    """The job page's live parts: status, facts and history, and the newest segments with an id above `after_segment`.
+
+    Returns the fragments and the highest segment id they reach (`after_segment` where there is none): pass it next
+    time, 0 for the first. At most SEGMENTS_AT_ONCE segments, in the order they were stored; `live.js` puts them into
+    time order, drops doubles, and fetches what lies between the page and the oldest one sent (`data-before`).
+    """
+    context = {**job_context(job), "user": user, "oob": True}
+    run = job.current_run
+    fresh = _newest(run, after_segment) if run else []
+    before = _last(run, below=fresh[0].pk) if run and fresh else 0
+    html = render_to_string("jobs/_live.html", {**context, "fresh": fresh, "before": before})
+    return html, fresh[-1].pk if fresh else after_segment
+
+
+def job_context(job: Job) -> dict[str, object]:
+    """What the job page and its fragments need besides the transcript."""
+    run = job.current_run
+    progress = _of(run, progress_of([run], timezone.now()) if run else {})
+    silent = run is not None and run.state == RunState.SUCCEEDED and not run.segments.exists()
+    return {
+        "job": job,
+        "run": run,
+        "progress": progress,
+        "sentence": words.sentence(run, progress, silent=silent) if run else "",
+        "silent": silent,
+        "open": run is not None and run.state not in FINAL,
+        "history": _history(run) if run else [],
+    }
+
+
+def last_segment(run: Run | None) -> int:
+    """The highest segment id stored for this run so far; 0 where there is none."""
+    return _last(run) if run else 0
+
+
+def transcript_part(run: Run | None, after: str = "", limit: int = SEGMENTS_AT_ONCE) -> Part:
+    """The next `limit` segments in time order after the mark `after` ("start_id"); ValueError for a bad mark."""
+    if run is None:
+        return Part([])
+    found = list(_beyond(run, after)[: limit + 1])
+    if len(found) <= limit:
+        return Part(found)
+    last = found[limit - 1]
+    return Part(found[:limit], rest=f"after={last.start!r}_{last.pk}")
+
+
+def missed_part(run: Run, newer: int, limit: int = SEGMENTS_AFTER) -> Part:
+    """The segments stored after the id `newer`, oldest id first: what a page missed while it was not listening."""
+    found = list(run.segments.filter(pk__gt=newer).order_by("pk")[: limit + 1])
+    return Part(found[:limit], rest=f"newer={found[limit - 1].pk}" if len(found) > limit else "")
+
+
+def _newest(run: Run, after: int) -> list[Segment]:
+    return list(run.segments.filter(pk__gt=after).order_by("-pk")[:SEGMENTS_AT_ONCE])[::-1]
+
+
+def _last(run: Run, below: int | None = None) -> int:
+    stored = run.segments.filter(pk__lt=below) if below is not None else run.segments.all()
+    last: int | None = stored.order_by("-pk").values_list("pk", flat=True).first()
+    return last or 0
+
+
+def _beyond(run: Run, after: str) -> QuerySet[Segment]:
+    segments = run.segments.order_by("start", "pk")
+    if not after:
+        return segments
+    start, key = after.split("_")
+    return segments.filter(Q(start__gt=float(start)) | Q(start=float(start), pk__gt=int(key)))
+
+
+def _history(run: Run) -> list[RunEvent]:
+    """The moves as people want them: a stage entered once more (the next stretch, a retry) is not said again."""
+    told: list[RunEvent] = []
+    for event in run.events.order_by("pk"):
+        if not told or words.event(event) != words.event(told[-1]):
+            told.append(event)
+    return told
+
+
+def _of(run: Run | None, progress: dict[UUID, Progress]) -> Progress:
+    return progress.get(run.pk, Progress()) if run else Progress()

@@ -1,0 +1,46 @@
+"""A transcript as a download: streamed, never shown by the browser, under a name that is safe everywhere."""
+
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
+from pathlib import PurePosixPath
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+
+NAME_LENGTH = 100
+
+
+def attachment(request: HttpRequest, chunks: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:
+    """Django would collect a plain iterator whole under ASGI, and an asynchronous one under WSGI: give each its own."""
+    content = _stepwise(chunks) if isinstance(request, ASGIRequest) else chunks
+    headers = {
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
+
+
+def file_name(title: str, suffix: str) -> str:
+    """The title without its own suffix, without anything a file system or a header could stumble over."""
+    kept = "".join(" " if _unsafe(character) else character for character in title)
+    stem = PurePosixPath(" ".join(kept.split())).stem.strip(" .")
+    return (stem[:NAME_LENGTH].strip() or "transcript") + suffix
+
+
+def _unsafe(character: str) -> bool:
+    """Control and formatting characters (a name can be turned round with those), separators, and shell's own."""
+    return unicodedata.category(character)[0] == "C" or character in '\\/:*?"<>|'
+
+
+async def _stepwise(chunks: Iterator[str]) -> AsyncIterator[str]:
+    """A block of chunks at a time from the database thread."""
+    while block := await sync_to_async(_block)(chunks):
+        yield block
+
+
+def _block(chunks: Iterator[str]) -> str:
+    return "".join(islice(chunks, 500))

@@ -1,0 +1,104 @@
+"""How far a run is, how long it will still take, and its place in the queue: computed from rows, never stored.
+
+A page of recordings costs the same number of queries as one recording: every question is asked for all runs at once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, F, Min, Q, Sum
+
+from jobs.models import Run, RunEvent, Window, Worker
+from jobs.services.begin import TRANSCRIBING
+from jobs.states import RunState
+
+WORKER_LIVES = timedelta(seconds=60)  # a worker not seen for longer is taken for gone
+PLACES_SHOWN = 1000  # a longer queue is said as "more than"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` and `total` in seconds of speech windows; `left` in seconds of time; None: not known yet."""
+
+    done: float = 0.0
+    total: float = 0.0
+    left: float | None = None
+    place: int | None = None  # 1: next; only while queued
+
+    @property
+    def percent(self) -> int | None:
+        """0..100 and 100 only when every window is done; None before the plan is known."""
+        if not self.total:
+            return None
+        return 100 if self.done >= self.total else min(99, int(100 * self.done / self.total))
+
+
+def pace(done: float, began: datetime | None, now: datetime) -> float | None:
+    """Seconds of recording heard for each second since transcribing began; None before anything was heard."""
+    spent = (now - began).total_seconds() if began else 0.0
+    return done / spent if done > 0 and spent > 0 else None
+
+
+def time_left(done: float, total: float, speed: float | None) -> float | None:
+    """Seconds until the rest is heard at this speed; None where speed or plan are unknown."""
+    return max(0.0, total - done) / speed if speed and total else None
+
+
+def progress_of(runs: Iterable[Run], now: datetime) -> dict[UUID, Progress]:
+    """The progress of every open run among these; ended ones have none to show and are left out."""
+    open_runs = list(runs)
+    working = [run for run in open_runs if run.state in (RunState.RUNNING, RunState.CANCELLING)]
+    queued = {run.pk for run in open_runs if run.state == RunState.QUEUED}
+    return {**_of_working(working, now), **_of_queued(queued)}
+
+
+def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
+    if not runs:
+        return {}
+    keys = [run.pk for run in runs]
+    heard = _seconds(keys)
+    began = _transcribing_since(keys)
+    speeds = _offered_speeds(now)
+    found = {}
+    for run in runs:
+        done, total = heard.get(run.pk, (0.0, 0.0))
+        speed = pace(done, began.get(run.pk), now) or speeds.get(run.model)
+        found[run.pk] = Progress(done=done, total=total, left=time_left(done, total, speed))
+    return found
+
+
+def _of_queued(keys: set[UUID]) -> dict[UUID, Progress]:
+    if not keys:
+        return {}
+    order = Run.objects.filter(state=RunState.QUEUED).order_by(
+        F("admitted_at").asc(nulls_last=True), "created_at", "pk"
+    )
+    places = {key: place for place, key in enumerate(order.values_list("pk", flat=True)[:PLACES_SHOWN], start=1)}
+    return {key: Progress(place=places.get(key, PLACES_SHOWN + 1)) for key in keys}
+
+
+def _seconds(keys: list[UUID]) -> dict[UUID, tuple[float, float]]:
+    length = F("end") - F("start")
+    rows = (
+        Window.objects.filter(run__in=keys)
+        .order_by()
+        .values("run")
+        .annotate(total=Sum(length), done=Sum(length, filter=Q(done_at__isnull=False), default=0.0))
+    )
+    return {row["run"]: (row["done"], row["total"]) for row in rows}
+
+
+def _transcribing_since(keys: list[UUID]) -> dict[UUID, datetime]:
+    events = RunEvent.objects.filter(run__in=keys, stage=TRANSCRIBING).order_by().values("run")
+    return {row["run"]: row["began"] for row in events.annotate(began=Min("at"))}
+
+
+def _offered_speeds(now: datetime) -> dict[str, float]:
+    """What the live workers offer one run of each model: all their slots, shared by the runs under way."""
+    workers = Worker.objects.filter(seen_at__gt=now - WORKER_LIVES, speed__isnull=False).order_by().values("model")
+    offered = {row["model"]: row["speed"] for row in workers.annotate(speed=Sum(F("speed") * F("slots")))}
+    running = Run.objects.filter(state=RunState.RUNNING).order_by().values("model").annotate(count=Count("pk"))
+    sharing = {row["model"]: row["count"] for row in running}
+    return {model: speed / max(1, sharing.get(model, 1)) for model, speed in offered.items()}

@@ -1,0 +1,50 @@
+"""Filters and one tag that say facts the way people read them."""
+
+from functools import cache
+from pathlib import Path
+
+from django import template
+from django.conf import settings
+from django.utils.safestring import SafeString
+
+from jobs import words
+from jobs.states import RunState
+
+register = template.Library()
+
+register.filter("length", words.length)
+register.filter("clock", words.clock)
+register.filter("size", words.size)
+register.filter("language", words.language)
+register.filter("stage", words.stage)
+register.filter("state_word", words.state)
+register.filter("event_words", words.event)
+register.filter("time_left", words.left)
+register.filter("place", words.place)
+register.filter("next_step", words.next_step)
+
+
+@register.filter
+def state_icon(state: str) -> str:
+    """The icon that stands beside a state's word."""
+    return words.ICONS[RunState(state)]
+
+
+@register.filter
+def percent_of(probability: float) -> int:
+    """0..1 as a whole percentage."""
+    return round(100 * probability)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An inline Lucide icon; decoration only, so the words beside it carry the meaning."""
+    return _drawing(name)
+
+
+@cache
+def _drawing(name: str) -> SafeString:
+    path = Path(settings.BASE_DIR) / "templates" / "icons" / f"{name}.svg"
+    drawing = path.read_text(encoding="utf-8")
+    body = " ".join(drawing[drawing.index("<svg") :].split())
+    return SafeString(body.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1))  # safe: a file of ours

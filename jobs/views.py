@@ -1,0 +1,141 @@
+"""The pages: ask `visible_to`, call a verb, render. LoginRequiredMiddleware keeps everyone else out."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from jobs import exports, partials, samples, words
+from jobs.errors import JobError
+from jobs.models import Job, Run
+from jobs.services.cancel import cancel as cancel_run
+from jobs.services.delete import delete as delete_job
+from jobs.services.languages import LANGUAGES
+from jobs.services.retry import retry
+from jobs.states import FINAL
+
+PAGE = 50
+FIRST_LANGUAGES = ("en", "de")
+
+
+@require_GET
+def recordings(request: HttpRequest) -> HttpResponse:
+    """The dashboard: newest first, a page of 50, searched by name."""
+    search = request.GET.get("q", "").strip().replace("\x00", "")
+    mine = Job.objects.visible_to(request.user).select_related("current_run").order_by("-created_at", "pk")
+    found = mine.filter(title__icontains=search) if search else mine
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": partials.rows(list(page.object_list)),
+        "search": search,
+        "empty": not search and not page.paginator.count,
+        "newest": not search and page.number == 1,
+    }
+    return render(request, "jobs/recordings.html", context)
+
+
+@require_GET
+def upload(request: HttpRequest) -> HttpResponse:
+    """The form; the bytes go to the upload door, which reads them as a stream."""
+    rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
+    languages = [(code, words.language(code)) for code in (*FIRST_LANGUAGES, *rest)]
+    return render(request, "jobs/upload.html", {"languages": languages, "limit": settings.UPLOAD_LIMIT_BYTES})
+
+
+@require_POST
+def sample(request: HttpRequest, name: str) -> HttpResponse:
+    """A recording of this person's own, made from one that ships."""
+    if name not in samples.SAMPLES:
+        raise Http404
+    try:
+        return redirect("job", samples.submit_sample(request.user.pk, name).pk)
+    except JobError as error:
+        messages.error(request, error.detail)
+        return redirect("recordings")
+
+
+@require_GET
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The recording's page with the beginning of its transcript; the page fetches the rest by itself."""
+    found = _mine(request, job_id)
+    run = found.current_run
+    last = partials.last_segment(run)  # read first: what is stored from here on comes over the socket
+    part = _part(run, request.GET.get("after", ""), partials.SEGMENTS_AT_ONCE)
+    context = {**partials.job_context(found), "part": part, "last": last}
+    return render(request, "jobs/job.html", context)
+
+
+@require_GET
+def transcript(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """More text of a run: in time order `after` a mark, or what was stored after the id `newer`."""
+    found = _mine(request, job_id)
+    try:  # the run is named because the page that asks may be older than the current one
+        run = get_object_or_404(found.runs, pk=UUID(request.GET.get("run", "")))
+        newer = int(request.GET.get("newer", "0"))
+    except ValueError:
+        raise Http404 from None
+    mark = request.GET.get("after", "")
+    part = partials.missed_part(run, newer) if "newer" in request.GET else _part(run, mark, partials.SEGMENTS_AFTER)
+    return render(request, "jobs/_more.html", {"job": found, "run": run, "part": part})
+
+
+@require_POST
+def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Stop the current run; asking twice is fine."""
+    return _act(request, job_id, cancel_run)
+
+
+@require_POST
+def again(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Another run with the same options."""
+    return _act(request, job_id, retry)
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Says what will be deleted, then deletes it."""
+    found = _mine(request, job_id)
+    if request.method == "POST":
+        delete_job(found)
+        messages.success(request, _("The recording and everything made from it were deleted."))
+        return redirect("recordings")
+    run = found.current_run
+    context = {"job": found, "runs": found.runs.count(), "open": run is not None and run.state not in FINAL}
+    return render(request, "jobs/delete.html", context)
+
+
+@require_GET
+def download(request: HttpRequest, job_id: UUID, format_name: str) -> HttpResponseBase:
+    """The transcript as a file: what is there, also while the run goes on."""
+    found = _mine(request, job_id)
+    if found.current_run is None or format_name not in exports.FORMATS:
+        raise Http404
+    return exports.respond(request, found, found.current_run, format_name)
+
+
+def _mine(request: HttpRequest, job_id: UUID) -> Job:
+    """Not yours and not there are the same 404."""
+    return get_object_or_404(Job.objects.visible_to(request.user).select_related("current_run"), pk=job_id)
+
+
+def _act(request: HttpRequest, job_id: UUID, verb: Callable[[Job], object]) -> HttpResponse:
+    found = _mine(request, job_id)
+    try:
+        verb(found)
+    except JobError as error:
+        messages.error(request, error.detail)
+    return redirect("job", found.pk)
+
+
+def _part(run: Run | None, after: str, limit: int) -> partials.Part:
+    try:
+        return partials.transcript_part(run, after, limit)
+    except (ValueError, OverflowError):
+        raise Http404 from None

@@ -1,0 +1,148 @@
+"""How states, stages, lengths and sizes are said to people: sentence case, no jargon, ready for translation."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from jobs.models import Run, RunEvent
+from jobs.progress import PLACES_SHOWN, Progress
+from jobs.services import begin
+from jobs.services.languages import LANGUAGES
+from jobs.states import RunState
+
+STATES: dict[str, Promise] = {
+    RunState.QUEUED: gettext_lazy("Queued"),
+    RunState.RUNNING: gettext_lazy("Running"),
+    RunState.CANCELLING: gettext_lazy("Stopping"),
+    RunState.SUCCEEDED: gettext_lazy("Done"),
+    RunState.FAILED: gettext_lazy("Failed"),
+    RunState.CANCELLED: gettext_lazy("Cancelled"),
+}
+STAGES: dict[str, Promise] = {
+    begin.PREPARING: gettext_lazy("Reading the recording"),
+    begin.LISTENING: gettext_lazy("Working out the language"),
+    begin.TRANSCRIBING: gettext_lazy("Writing down what is said"),
+    begin.FINISHING: gettext_lazy("Finishing the transcript"),
+}
+REASONS: dict[str, Promise] = {
+    "cancelled": gettext_lazy("Stopped by you"),
+    "restarted": gettext_lazy("Started again after an interruption"),
+}
+ICONS = {
+    RunState.QUEUED: "clock",
+    RunState.RUNNING: "audio-lines",
+    RunState.CANCELLING: "hourglass",
+    RunState.SUCCEEDED: "circle-check",
+    RunState.FAILED: "circle-alert",
+    RunState.CANCELLED: "ban",
+}
+_KEPT = {"not_media", "no_audio", "corrupt", "too_long", "empty"}
+
+
+def state(run: Run) -> str:
+    """One word for the state."""
+    return str(STATES[RunState(run.state)])
+
+
+def stage(code: str) -> str:
+    """What a running run is doing, as people say it; empty for a stage without a name."""
+    return str(STAGES.get(code, ""))
+
+
+def event(moved: RunEvent) -> str:
+    """One line of the history: what began or ended, and why where a cause is known."""
+    said = stage(moved.stage) or str(STATES[RunState(moved.state)])
+    cause = str(REASONS.get(moved.reason, "")) or moved.detail
+    return f"{said}: {cause}" if cause else said
+
+
+def length(seconds: float | None) -> str:
+    """A length of time as "1 h 2 min", "5 min" or "42 s"."""
+    if seconds is None:
+        return ""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return _("%(seconds)d s") % {"seconds": whole}
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    if not minutes % 60:
+        return _("%(hours)d h") % {"hours": minutes // 60}
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+
+
+def clock(seconds: float) -> str:
+    """A moment in the recording as 0:07, 12:03 or 1:02:03."""
+    whole = max(0, int(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: int) -> str:
+    """Bytes as "512 MB": powers of 1024, one decimal below 10."""
+    value, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    number = f"{value:.1f}" if value < 10 and unit != "bytes" else f"{value:.0f}"
+    return f"{number} {unit}"
+
+
+def language(code: str) -> str:
+    """The name of a language code, capitalised; the code itself where it is unknown."""
+    return LANGUAGES.get(code, code).capitalize()
+
+
+def left(progress: Progress) -> str:
+    """Time left as "about 3 min left"; empty where nothing is known."""
+    if progress.left is None:
+        return ""
+    if progress.left < 5:
+        return _("a few seconds left")
+    return _("about %(length)s left") % {"length": length(progress.left)}
+
+
+def place(progress: Progress) -> str:
+    """Place in the queue; empty where there is none."""
+    if progress.place is None:
+        return ""
+    if progress.place > PLACES_SHOWN:
+        return _("more than %(count)d before it") % {"count": PLACES_SHOWN}
+    before = progress.place - 1
+    if not before:
+        return _("next in line")
+    return ngettext("%(count)d before it", "%(count)d before it", before) % {"count": before}
+
+
+def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
+    """What is going on with this recording and what to do next, in at most three short sentences."""
+    match RunState(run.state):
+        case RunState.QUEUED:
+            return _("Waiting in the queue: %(place)s.") % {"place": place(progress) or _("place not known yet")}
+        case RunState.RUNNING:
+            return _running(run, progress)
+        case RunState.CANCELLING:
+            return _("Stopping. The text written so far stays.")
+        case RunState.SUCCEEDED:
+            return _("No speech was found in this recording.") if silent else _("The transcript is ready.")
+        case RunState.CANCELLED:
+            return _("Cancelled. The text written so far stays; you can run it again.")
+        case RunState.FAILED:
+            return run.detail or _("The transcription stopped unexpectedly.")
+
+
+def next_step(run: Run) -> str:
+    """After a failure: what was kept, and what to do."""
+    if run.reason in _KEPT:
+        return _("The file was not kept. Choose another file and upload it.")
+    return _("The recording and the text written so far are kept. Run it again, or download what there is.")
+
+
+def _running(run: Run, progress: Progress) -> str:
+    doing = stage(run.stage) or _("Working")
+    if progress.percent is None:
+        return _("%(doing)s.") % {"doing": doing}
+    facts = _("%(percent)d %% done") % {"percent": progress.percent}
+    time = left(progress)
+    return f"{doing}: {facts}, {time}." if time else f"{doing}: {facts}."

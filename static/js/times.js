@@ -1,0 +1,29 @@
+// Says dates the way people do ("3 minutes ago", in their time zone and language); the exact moment is the title.
+const language = document.documentElement.lang;
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
+
+function ago(moment) {
+  let count = (moment - Date.now()) / 1000;
+  for (const [unit, next] of STEPS) {
+    if (Math.abs(count) < next) return relative.format(Math.round(count), unit);
+    count /= next;
+  }
+  return day.format(moment);
+}
+
+function tell(root = document) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(element.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    const said = ago(moment);
+    if (element.textContent !== said) element.textContent = said;
+    element.title = exact.format(moment);
+  }
+}
+
+tell();
+setInterval(tell, 30_000, document);
+document.addEventListener("htmx:after:swap", () => tell());
