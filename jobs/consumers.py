@@ -1,0 +1,81 @@
+"""Live pages: what each shows, and when it is sent again. `jobs.sockets` holds the connection.
+
+htmx 4's socket extension takes a text message that is not JSON as HTML. The connecting element has neither `hx-target`
+nor `hx-swap`, so nothing is swapped into it: only elements with `hx-swap-oob` take effect, each where its id is on the
+page, and one that is not there is ignored. So a message is plain fragments one after the other, and the first one is a
+snapshot: the extension reconnects by itself (tab in the background, server restarted) with nothing but the address.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from jobs.errors import NotFound
+from jobs.live import job_group, user_group
+from jobs.models import Job
+from jobs.partials import render_gone, render_job, render_row
+from jobs.states import OPEN
+
+ROWS_IN_SNAPSHOT = 50
+
+
+class ListPage:
+    """The person's recordings."""
+
+    def __init__(self) -> None:
+        self._sent: dict[UUID, int] = {}  # revisions
+
+    def group(self, user: User) -> str:
+        return user_group(user.pk)
+
+    def render(self, user: User, changed: frozenset[UUID] | None) -> str:
+        """The rows that are newer than what was sent; None for `changed`: of all that may be on the page."""
+        visible = Job.objects.visible_to(user).select_related("current_run")
+        wanted = _recent(visible) | Q(pk__in=self._sent) if changed is None else Q(pk__in=changed)
+        jobs = list(visible.filter(wanted))
+        gone = frozenset(self._sent if changed is None else changed) - {job.pk for job in jobs}
+        return "".join([*self._rows(user, jobs), *self._leaving(gone)])
+
+    def _rows(self, user: User, jobs: Iterable[Job]) -> Iterable[str]:
+        for job in jobs:
+            if job.revision > self._sent.get(job.pk, -1):
+                yield render_row(job, user)
+                self._sent[job.pk] = job.revision
+
+    def _leaving(self, gone: Iterable[UUID]) -> Iterable[str]:
+        for job_id in gone:
+            self._sent.pop(job_id, None)
+            yield render_gone(job_id)
+
+
+class JobPage:
+    """One recording: its status and the segments that arrived since the last message."""
+
+    def __init__(self, job_id: UUID) -> None:
+        self._job_id = job_id
+        self._sent = -1  # revision
+        self._run_id: UUID | None = None
+        self._last_segment = 0
+
+    def group(self, user: User) -> str:
+        return job_group(self._job_id)
+
+    def render(self, user: User, changed: frozenset[UUID] | None) -> str:
+        """What is newer than what was sent. Raises NotFound once the recording is gone, or was never this person's."""
+        job = Job.objects.visible_to(user).select_related("current_run").filter(pk=self._job_id).first()
+        if job is None:
+            raise NotFound("This recording is not there.")
+        if job.revision <= self._sent:
+            return ""
+        if job.current_run_id != self._run_id:
+            self._run_id, self._last_segment = job.current_run_id, 0
+        html, self._last_segment = render_job(job, user, self._last_segment)
+        self._sent = job.revision
+        return html
+
+
+def _recent(jobs: "QuerySet[Job]") -> Q:
+    newest = jobs.order_by("-created_at").values("pk")[:ROWS_IN_SNAPSHOT]
+    return Q(pk__in=newest) | Q(current_run__state__in=OPEN)

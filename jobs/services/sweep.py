@@ -1,0 +1,85 @@
+"""Remove what nobody will come back for: expired uploads, and files or folders that no row names."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from jobs.models import Job, Upload
+
+# A recording is renamed into its folder just before its row is committed: a young folder without a row may be one.
+ORPHAN_AGE = timedelta(hours=1)
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many of each were removed."""
+
+    uploads: int
+    files: int
+
+
+def sweep(now: datetime | None = None) -> Swept:
+    """Safe to repeat and to run beside uploads: one that is being written is left alone."""
+    now = now or timezone.now()
+    media = Path(settings.MEDIA_ROOT)
+    before = (now - ORPHAN_AGE).timestamp()
+    uploads = sum(_expire(upload) for upload in Upload.objects.filter(expires_at__lt=now).iterator())
+    files = sum(_remove(path) for path in _orphans(media / "uploads", Upload.objects.all(), before))
+    folders = sum(_remove(path) for path in _orphans(media / "jobs", Job.objects.all(), before))
+    return Swept(uploads=uploads, files=files + folders)
+
+
+def _expire(upload: Upload) -> bool:
+    """The row, then the file. Of one that became a job only the row is left, and it goes."""
+    if _is_written(upload.path):
+        return False
+    upload.delete()
+    upload.path.unlink(missing_ok=True)
+    return True
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a door holds the lock on this file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _orphans[M: models.Model](folder: Path, rows: models.QuerySet[M], before: float) -> Iterator[Path]:
+    """Entries named by an id that no row has, older than `before` (seconds since 1970). Other names are not ours."""
+    if not folder.is_dir():
+        return
+    old = ((key, path) for path in folder.iterdir() if (key := _id_of(path)) and path.stat().st_mtime < before)
+    for some in batched(old, _AT_ONCE):
+        known = set(rows.filter(pk__in=[key for key, _ in some]).values_list("pk", flat=True))
+        yield from (path for key, path in some if key not in known)
+
+
+def _id_of(path: Path) -> UUID | None:
+    try:
+        return UUID(path.name)
+    except ValueError:
+        return None
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,65 @@
+"""Who knocks, for handlers that stand beside Django: its session and its CSRF rules, asked without its middleware."""
+
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, QueryDict
+from django.middleware.csrf import CsrfViewMiddleware
+
+from accounts.models import User
+from jobs.uploads.wire import Scope
+
+type Authenticate = Callable[[Scope], Awaitable[User | None]]
+"""Verifies the Authorization header of a request and names the person; None refuses."""
+
+
+def request_of(scope: Scope) -> ASGIRequest:
+    """The headers of a request or socket as Django sees them; its body stays where it is."""
+    schemes = {"ws": "http", "wss": "https"}
+    seen = {"method": "GET", **scope, "scheme": schemes.get(scope.get("scheme", "http"), scope.get("scheme"))}
+    return ASGIRequest(seen, BytesIO())
+
+
+def session_user(request: HttpRequest) -> User | None:
+    """The signed-in, enabled person of this request's session. Blocks: it asks the database."""
+    SessionMiddleware(_view).process_request(request)
+    user = get_user(request)
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def from_our_site(request: HttpRequest) -> bool:
+    """Django's check of Origin (whole: scheme, host and port) or, over TLS, of Referer where Origin is missing."""
+    return _OriginCheck(_view).process_view(request, _view, (), {}) is None
+
+
+def with_our_token(request: ASGIRequest, field: str | None) -> bool:
+    """Django's whole CSRF check; `field` is the form's token, else the X-CSRFToken header counts."""
+    request.POST = QueryDict(urlencode({"csrfmiddlewaretoken": field or ""}))
+    return _CsrfCheck(_view).process_view(request, _view, (), {}) is None
+
+
+def prepare_page(request: HttpRequest) -> None:
+    """Let templates ask who is there and write forms whose token fits the cookie the browser has."""
+    if not hasattr(request, "user"):
+        request.user = AnonymousUser()
+    CsrfViewMiddleware(_view).process_request(request)
+
+
+def _view(request: HttpRequest) -> HttpResponse:
+    """Stands where middleware wants the next layer; never called."""
+    return HttpResponse()
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return HttpResponseForbidden(reason)
+
+
+class _OriginCheck(_CsrfCheck):
+    def _check_token(self, request: HttpRequest) -> None:
+        return None

@@ -1,0 +1,110 @@
+"""The one-shot upload door, `POST /api/v1/upload`: a form streamed to disk beside Django, in flat memory.
+
+Django reads a whole body before any view runs, and a cut would lose it; here the owner and the size are checked before
+the body is read, and the file is never in memory. Fields before the file: `csrfmiddlewaretoken`; `language` anywhere.
+"""
+
+import logging
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError
+
+from accounts.models import User
+from jobs.errors import BadUpload, JobError
+from jobs.models import Job
+from jobs.uploads import answers, store
+from jobs.uploads.access import Authenticate, from_our_site, request_of, session_user, with_our_token
+from jobs.uploads.form import FormReader
+from jobs.uploads.intake import Admission, Intake
+from jobs.uploads.refusals import NotOurForm, NotSignedIn, WrongMethod
+from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length, header
+
+FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
+logger = logging.getLogger(__name__)
+
+
+class Unavailable(JobError):
+    """The database does not answer."""
+
+    code, status = "unavailable", 503
+
+
+class UploadDoor:
+    """An ASGI application. `authenticate` verifies bearer tokens; without it only sessions are known."""
+
+    def __init__(self, authenticate: Authenticate | None = None) -> None:
+        self._authenticate = authenticate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = Body(receive, settings.BODY_SILENCE_SECONDS)
+        try:
+            request = request_of(scope)
+        except UnicodeDecodeError:  # a query string that is not text
+            return await answer(send, 400, as_json({"code": "bad_upload", "detail": "Bad request."}), body=body)
+        try:
+            await self._serve(scope, request, body, send)
+        except ClientGone:
+            logger.info("An upload was cut off by its client.")
+
+    async def _serve(self, scope: Scope, request: ASGIRequest, body: Body, send: Send) -> None:
+        try:
+            job = await self._take(scope, request, body)
+        except JobError as error:
+            logger.info("An upload was refused: %s", error.code)
+            return await answers.refused(send, request, error, body)
+        except DatabaseError:
+            logger.exception("An upload failed.")
+            sorry = Unavailable("The server cannot store recordings right now. Try again in a minute.")
+            return await answers.refused(send, request, sorry, body)
+        logger.info("Job %s was uploaded.", job.pk)
+        await answers.accepted(send, request, job, body)
+
+    async def _take(self, scope: Scope, request: ASGIRequest, body: Body) -> Job:
+        intake, reader = await self._admit(scope, request)
+        try:
+            while (piece := await body.next()) is not None:
+                for event in reader.feed(piece):
+                    await intake.take(event)
+            if not reader.finished:
+                raise BadUpload("The upload ended before the file was complete. Send it again.")
+            return await intake.complete()
+        finally:
+            await intake.abandon()
+
+    async def _admit(self, scope: Scope, request: ASGIRequest) -> tuple[Intake, FormReader]:
+        """Everything that can be refused before the body is read."""
+        if request.method != "POST":
+            raise WrongMethod("Send the file with POST.")
+        user, by_session = await self._who(scope, request)
+        reader = FormReader(request.META.get("CONTENT_TYPE", ""))
+        length = declared_length(scope)
+        if length is not None:
+            store.check_size(length - FORM_BYTES)
+        if by_session and not from_our_site(request):
+            raise _not_ours()
+
+        def check_form(token: str | None) -> None:
+            if by_session and not with_our_token(request, token):
+                raise _not_ours()
+
+        if "HTTP_X_CSRFTOKEN" in request.META:
+            check_form(None)
+        return Intake(Admission(user, length, check_form)), reader
+
+    async def _who(self, scope: Scope, request: ASGIRequest) -> tuple[User, bool]:
+        """The person, and whether a session (which other sites could ride on) names them."""
+        by_session = header(scope, b"authorization") is None
+        if by_session:
+            user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
+        else:
+            user = await self._authenticate(scope) if self._authenticate else None
+        if user is None:
+            raise NotSignedIn("Sign in first, then upload the file again.")
+        request.user = user
+        return user, by_session
+
+
+def _not_ours() -> NotOurForm:
+    return NotOurForm("This form is out of date or came from another site. Reload the page and try again.")

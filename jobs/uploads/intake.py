@@ -1,0 +1,102 @@
+"""One form on its way in: its fields in memory, its one file to disk, and nothing left behind unless it is whole."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from channels.db import database_sync_to_async
+
+from accounts.models import User
+from jobs.errors import BadUpload
+from jobs.models import Job
+from jobs.services.options import read_options
+from jobs.uploads import store
+from jobs.uploads.form import Event, PartData, PartEnd, PartStart
+from jobs.uploads.titles import title_of
+
+FILE_FIELD = "file"
+MAX_FIELD_BYTES = 8 << 10
+WRITE_BYTES = 1 << 20  # collected before a thread is asked to write
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Who uploads; `check_form` raises when the fields before the file do not prove that the form is ours."""
+
+    user: User
+    length: int | None  # of the whole body, bytes
+    check_form: Callable[[str | None], None]
+
+
+class Intake:
+    """Takes the events of a form. After `complete` or `abandon` it holds nothing."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._fields: dict[str, str] = {}
+        self._part = PartStart("", "")
+        self._pending = bytearray()
+        self._writer: store.Writer | None = None
+
+    async def take(self, event: Event) -> None:
+        """Raises JobError for what cannot be used."""
+        match event:
+            case PartStart():
+                await self._start(event)
+            case PartData(data):
+                await self._data(data)
+            case PartEnd():
+                await self._end()
+
+    async def complete(self) -> Job:
+        """The form is whole: flush the file and make the job. Raises BadUpload without a file in it."""
+        if self._writer is None:
+            raise BadUpload("There is no file in the form. Choose a recording first.", code="no_file")
+        options = read_options(self._fields)
+        job: Job = await database_sync_to_async(store.complete, thread_sensitive=False)(self._writer, options)
+        self._writer.close()
+        self._writer = None
+        return job
+
+    async def abandon(self) -> None:
+        """Remove what was kept so far. Does nothing after `complete`."""
+        self._pending.clear()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            await database_sync_to_async(store.discard, thread_sensitive=False)(writer.upload)
+
+    @property
+    def _in_file(self) -> bool:
+        return self._part.name == FILE_FIELD and self._part.file_name != ""  # empty: no file was chosen
+
+    async def _start(self, part: PartStart) -> None:
+        self._part = part
+        if not self._in_file:
+            return
+        if self._writer is not None:
+            raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
+        self._admission.check_form(self._fields.get("csrfmiddlewaretoken"))
+        read_options(self._fields)
+        begin = database_sync_to_async(store.begin, thread_sensitive=False)
+        self._writer = await begin(self._admission.user, title_of(part.file_name), self._admission.length)
+
+    async def _data(self, data: bytes) -> None:
+        self._pending += data
+        if self._in_file:
+            if len(self._pending) >= WRITE_BYTES:
+                await self._write()
+        elif len(self._pending) > MAX_FIELD_BYTES:
+            raise BadUpload("A field of the form is too long.")
+
+    async def _end(self) -> None:
+        if self._in_file:
+            await self._write()
+        else:
+            self._fields[self._part.name] = self._pending.decode(errors="replace")
+            self._pending.clear()
+
+    async def _write(self) -> None:
+        if self._writer is not None and self._pending:
+            data, self._pending = bytes(self._pending), bytearray()
+            await asyncio.to_thread(self._writer.append, data)

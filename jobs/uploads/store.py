@@ -1,0 +1,135 @@
+"""Bytes on their way in, apart from any protocol: a row, a file, one writer, and the step to a job.
+
+Everything here blocks (disk, database), so doors call it in threads.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import User
+from jobs.errors import BadUpload, StorageFull, TooLarge
+from jobs.models import Job, Upload
+from jobs.services.options import Options
+from jobs.services.submit import submit
+from jobs.uploads.refusals import Locked
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Writer:
+    """The one writer of an upload: it holds the lock on the file, the offset and a running digest."""
+
+    def __init__(self, upload: Upload) -> None:
+        """Go on at the end of what is there. Raises Locked while another process or connection writes."""
+        self.upload = upload
+        with _room():
+            upload.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(upload.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise Locked("This upload is being written by another connection. Try again in a moment.") from None
+        self.offset = os.fstat(self._file).st_size
+        self._digest = hashlib.sha256() if self.offset == 0 else None
+
+    def append(self, data: bytes) -> None:
+        """Write all of it. Raises TooLarge before the limit is passed and StorageFull when there is no room."""
+        check_size(self.offset + len(data))
+        rest = memoryview(data)
+        while rest:
+            with _room():
+                written = os.write(self._file, rest)
+            if self._digest is not None:
+                self._digest.update(rest[:written])
+            self.offset += written
+            rest = rest[written:]
+
+    def sync(self) -> None:
+        """Return once the bytes would survive a power cut."""
+        with _room():
+            os.fsync(self._file)
+
+    def sha256(self) -> str:
+        """Of the whole file; read again only when an earlier writer began it."""
+        if self._digest is None:
+            with self.upload.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Let go of the lock; twice is fine."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+
+def check_size(size: int) -> None:
+    """Raises TooLarge above the operator's limit, which is inclusive."""
+    limit = settings.UPLOAD_LIMIT_BYTES
+    if size > limit:
+        raise TooLarge(f"The file is larger than {limit:,} bytes, the most that can be uploaded here.")
+
+
+def begin(owner: User, title: str, length: int | None = None) -> Writer:
+    """A new upload, open for writing. `length` in bytes where the client told it: refused now if there is no room."""
+    _check_room(length or 0)
+    # The row first: a file without a row is litter, a row without a file expires.
+    expires_at = timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRY_SECONDS)
+    upload = Upload.objects.create(owner=owner, title=title, length=length, expires_at=expires_at)
+    try:
+        return Writer(upload)
+    except BaseException:
+        discard(upload)
+        raise
+
+
+def complete(writer: Writer, options: Options) -> Job:
+    """Flush and make the job. Raises BadUpload for an empty file; the caller discards what was refused."""
+    if writer.offset == 0:
+        raise BadUpload("The file is empty. Choose another one.", code="empty")
+    writer.sync()
+    Upload.objects.filter(pk=writer.upload.pk).update(offset=writer.offset, length=writer.offset)
+    return submit(writer.upload.pk, sha256=writer.sha256(), options=options)
+
+
+def discard(upload: Upload) -> None:
+    """Remove an unfinished upload: row and file. One that became a job meanwhile keeps its recording."""
+    try:
+        Upload.objects.filter(pk=upload.pk, job=None).delete()
+    finally:
+        with suppress(OSError):
+            upload.path.unlink(missing_ok=True)
+
+
+def _check_room(length: int) -> None:
+    root = Path(settings.MEDIA_ROOT)
+    with _room():
+        root.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(root).free < length:
+        raise _no_room()
+
+
+def _no_room() -> StorageFull:
+    return StorageFull("The server has no room for this file, so nothing was kept. Try again later.")
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """A full disk, a quota and a file size limit are one and the same to the person who uploads."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _no_room() from error
+        raise

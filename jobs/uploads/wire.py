@@ -1,0 +1,103 @@
+"""ASGI without Django: its types, a body read piece by piece under a deadline, and answers that may hang up."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from jobs.errors import JobError
+
+type Scope = MutableMapping[str, Any]
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+type Headers = list[tuple[bytes, bytes]]
+
+READ_AFTER_REFUSAL = 512 << 10  # bytes; with what the server holds already this stays below 1 MiB
+LINGER_SECONDS = 0.5
+
+
+class ClientGone(Exception):
+    """Nobody is there to answer."""
+
+
+class ClientSlow(JobError):
+    """No byte arrived for too long; the connection is given up."""
+
+    code, status = "too_slow", 408
+
+
+class Body:
+    """A request body as pieces. `read` counts the bytes taken, `ended` says that the last piece was handed out."""
+
+    def __init__(self, receive: Receive, silence_seconds: float) -> None:
+        self.receive = receive
+        self.silence_seconds = silence_seconds
+        self.read = 0
+        self.ended = False
+
+    async def next(self) -> bytes | None:
+        """The next piece, None after the last. Raises ClientGone, and ClientSlow after `silence_seconds` of nothing."""
+        if self.ended:
+            return None
+        try:
+            async with asyncio.timeout(self.silence_seconds):
+                message = await self.receive()
+        except TimeoutError:
+            raise ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.") from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece: bytes = message.get("body", b"")
+        self.read += len(piece)
+        self.ended = not message.get("more_body", False)
+        return piece
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of this (lower-case) name."""
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def declared_length(scope: Scope) -> int | None:
+    """Content-Length in bytes; None when the client does not say. The server has refused malformed ones."""
+    value = header(scope, b"content-length")
+    return int(value) if value is not None and value.isdigit() else None
+
+
+def as_json(content: dict[str, str]) -> tuple[bytes, bytes]:
+    """A body and its content type."""
+    return json.dumps(content).encode(), b"application/json"
+
+
+async def answer(
+    send: Send, status: int, content: tuple[bytes, bytes], headers: Headers | None = None, *, body: Body | None = None
+) -> None:
+    """Send a whole answer. With an unread `body` the connection ends: the rest of that body is never read."""
+    hang_up = body is not None and not body.ended
+    content_body, content_type = content
+    all_headers = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(content_body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *(headers or []),
+        *([(b"connection", b"close")] if hang_up else []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
+    await send({"type": "http.response.body", "body": content_body, "more_body": hang_up})
+    if body is not None and hang_up:
+        await _linger(body)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _linger(body: Body) -> None:
+    """Stay a moment: closing under a client that still sends resets the connection, and the answer with it."""
+    end = body.read + READ_AFTER_REFUSAL
+    with suppress(TimeoutError, ClientGone, ClientSlow):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while not body.ended and body.read < end:
+                await body.next()
+            if not body.ended:
+                await asyncio.sleep(LINGER_SECONDS)

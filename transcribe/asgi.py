@@ -1,0 +1,28 @@
+"""What the web server serves: Django behind the gate, the upload door beside it, and the live sockets."""
+
+import os
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+
+def build() -> ProtocolTypeRouter:
+    """The whole application. Our modules are imported here because they need Django to be set up."""
+    django: Any = get_asgi_application()
+
+    from jobs.routing import live
+    from jobs.uploads.door import UploadDoor
+    from transcribe.gate import Gate
+    from transcribe.origin import same_origin
+
+    return ProtocolTypeRouter(
+        {
+            "http": Gate(django, {"/api/v1/upload": UploadDoor()}),
+            "websocket": same_origin(live),
+        }
+    )
+
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")
+application = build()

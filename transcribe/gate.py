@@ -1,0 +1,99 @@
+"""In front of Django: `/healthz`, the doors that stream bodies themselves, and a cap on every other body.
+
+Django takes any body whole, to disk, before a view or a login check runs; here its size is bounded first.
+"""
+
+from collections.abc import Mapping
+
+from django.conf import settings
+
+from jobs.errors import JobError, TooLarge
+from jobs.uploads.wire import (
+    App,
+    Body,
+    ClientGone,
+    ClientSlow,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    as_json,
+    declared_length,
+    header,
+)
+
+ANONYMOUS_LIMIT = 1 << 20  # bytes; a request without cookies or a token has no business with more
+DISCONNECT: Message = {"type": "http.disconnect"}
+
+
+class Gate:
+    """An ASGI application around Django; `doors` maps exact paths to applications that read their own bodies."""
+
+    def __init__(self, django: App, doors: Mapping[str, App]) -> None:
+        self._django = django
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/healthz":
+            await answer(send, 200, as_json({"status": "ok"}))
+        elif path in self._doors:
+            await self._doors[path](scope, receive, send)
+        elif declared_length(scope) is None and header(scope, b"transfer-encoding") is None:
+            await self._django(scope, receive, send)  # no body
+        else:
+            await self._capped(scope, receive, send)
+
+    async def _capped(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = Body(receive, settings.BODY_SILENCE_SECONDS)
+        cap = _Cap(body, body_limit(scope))
+        if (declared_length(scope) or 0) > cap.limit:
+            return await _refuse(send, cap.too_large(), body)
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        await self._django(scope, cap.receive, noting_send)
+        if cap.refusal is not None and not started:
+            await _refuse(send, cap.refusal, body)
+
+
+class _Cap:
+    """Hands a body on up to its limit; beyond, Django sees a client that went away and drops what it had."""
+
+    def __init__(self, body: Body, limit: int) -> None:
+        self.body = body
+        self.limit = limit
+        self.refusal: JobError | None = None
+
+    async def receive(self) -> Message:
+        if self.body.ended:
+            return await self.body.receive()  # Django waits here for a disconnect, however long the answer takes
+        try:
+            piece = await self.body.next()
+        except ClientGone:
+            return DISCONNECT
+        except ClientSlow as slow:
+            self.refusal = slow
+            return DISCONNECT
+        if self.body.read > self.limit:
+            self.refusal = self.too_large()
+            return DISCONNECT
+        return {"type": "http.request", "body": piece, "more_body": not self.body.ended}
+
+    def too_large(self) -> TooLarge:
+        return TooLarge("The request is too large. Upload recordings on the upload page.")
+
+
+def body_limit(scope: Scope) -> int:
+    """Bytes that this request may carry to Django."""
+    known = header(scope, b"cookie") is not None or header(scope, b"authorization") is not None
+    return settings.BODY_LIMIT_BYTES if known else min(ANONYMOUS_LIMIT, settings.BODY_LIMIT_BYTES)
+
+
+async def _refuse(send: Send, error: JobError, body: Body) -> None:
+    await answer(send, error.status, as_json({"code": error.code, "detail": error.detail}), body=body)
