@@ -15,7 +15,10 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from numpy.typing import NDArray
 
-Samples = NDArray[np.int16]
+from worker.heads import looks_like_media, missing_share, mp3_states_length
+
+type Samples = NDArray[np.int16]
+type SoundPacket = Packet[AudioStream]
 RATE = 16_000
 # Formats are the lock against playlists (concat, hls, dash, sdp open other files, even from a file object); protocols
 # are the second one. Few decoders: pictures and video are never decoded, and rare codecs are where the holes are.
@@ -27,12 +30,9 @@ CODECS = (
     "pcm_alaw,pcm_dvd,pcm_bluray"
 )
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "codec_whitelist": CODECS}
-HEADS = (b"OggS", b"fLaC", b"ID3", b"\x1aE\xdf\xa3", b"FORM", b"caff", b"FLV\x01", b"#!AMR", b"0&\xb2u\x8ef", b"RF64")
-MP3_HEADS = (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa")
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
-BOXES = (b"ftyp", b"moov", b"mdat", b"wide")
 # Formats whose header states the length instead of guessing it from the bit rate or the size of the file.
-EXACT = {"flac", "mov,mp4,m4a,3gp,3g2,mj2", "aiff", "matroska,webm"}
+EXACT = {"flac", "mov", "aiff", "matroska", "wav"}
 STREAMS, CHANNELS, RATES = 1000, 64, range(1_000, 768_001)
 READ_FAILURES, DECODE_FAILURES = 20, 1000  # in a row; then the rest counts as unreadable
 OPPOSED = 0.05  # a mix this weak beside its loudest channel: the channels cancel each other
@@ -64,6 +64,7 @@ class Recording:
         self._shape: tuple[int, str, str] | None = None
         self._resampler: AudioResampler | None = None
         self._waiting: list[Samples] = []
+        self._missing_share, self._mp3_states_length = missing_share(file), mp3_states_length(file)
         self._container = _open(file)
         self._stream = _first_sound(self._container)
         self._codec = self._stream.codec_context
@@ -80,10 +81,10 @@ class Recording:
     @property
     def declared(self) -> float | None:
         """The length in seconds the header states, where a header states it; a hint, never a limit."""
-        if self._container.format.name not in EXACT:
+        if not (self._mp3_states_length if self.container == "mp3" else self.container in EXACT):
             return None
         if self._stream.duration is not None:
-            return float(self._stream.duration * self._stream.time_base)
+            return float(self._stream.duration * self._stream.time_base) * self._missing_share
         alone = len(self._container.streams) == 1  # else the length may be that of the pictures
         return self._container.duration / av.time_base if alone and self._container.duration else None
 
@@ -99,7 +100,7 @@ class Recording:
             yield from self._convert(frame)
         yield from self._drain()
 
-    def _packets(self) -> Iterator[Packet[AudioStream]]:
+    def _packets(self) -> Iterator[SoundPacket]:
         failures = 0
         while failures < READ_FAILURES:
             try:
@@ -114,7 +115,7 @@ class Recording:
                 failures += 1
         self.stopped = True
 
-    def _decode(self, packet: Packet[AudioStream] | None) -> list[AudioFrame]:
+    def _decode(self, packet: SoundPacket | None) -> list[AudioFrame]:
         try:
             frames: list[AudioFrame] = self._codec.decode(packet)
         except Exception:
@@ -123,7 +124,7 @@ class Recording:
         self._failures = 0 if frames else self._failures
         return frames
 
-    def _count(self, packet: Packet[AudioStream] | None) -> None:
+    def _count(self, packet: SoundPacket | None) -> None:
         self._failures += 1
         if packet is not None and any(tag in bytes(packet) for tag in TAGS):
             return  # the title of a joined file, not sound
@@ -184,17 +185,12 @@ def _open(file: BinaryIO) -> Any:
     except MemoryError:
         raise Refusal("too_many_streams") from None
     except Exception:
-        raise Refusal("corrupt" if _looks_like_media(head) else "not_media") from None
+        raise Refusal("corrupt" if looks_like_media(head) else "not_media") from None
     if len(container.streams) >= STREAMS:
         raise Refusal("too_many_streams")
     if not len(container.streams):
-        raise Refusal("corrupt" if _looks_like_media(head) else "not_media")
+        raise Refusal("corrupt" if looks_like_media(head) else "not_media")
     return container
-
-
-def _looks_like_media(head: bytes) -> bool:
-    riff = head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI ")
-    return riff or head.startswith(HEADS + MP3_HEADS) or head[4:8] in BOXES
 
 
 def _first_sound(container: Any) -> Any:
