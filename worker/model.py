@@ -124,7 +124,7 @@ def _ask(name: str, url: str) -> None:
             error.close()
             answer.append(f"the answer is {error.code}")
         except (OSError, ValueError) as error:
-            answer.append(str(error))
+            answer.append(str(getattr(error, "reason", error)))
 
     thread = threading.Thread(target=first_byte, daemon=True)
     thread.start()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -128,8 +128,9 @@ class Stack:
             self.command("migrate", "--no-input", "--verbosity", "0")
         with self._step("First user"):
             first = json.loads(self.command("first_user"))
+            self._tell_password(first)
         self._start_processes()
-        self._welcome(first)
+        self._welcome(first["username"], first["link"])
 
     def _start_postgres(self) -> None:
         if url := self.given.get("DATABASE_URL"):
@@ -180,7 +181,7 @@ class Stack:
             self._wait("worker", self._worker_answers, WORKER_SECONDS)
         self.supervisor.watch()
 
-    def _spawn(self, name: str, command: list[str | Path]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
         """Its lines appear on the console behind its name."""
         process = spawn(command, output=subprocess.PIPE, environment=self.environment(), folder=places.CHECKOUT)
         threading.Thread(target=self._pass_on, args=(name, process.stdout), daemon=True).start()
@@ -205,15 +206,18 @@ class Stack:
         with psycopg.connect(self._values["DATABASE_URL"]) as connection:
             return connection.execute(query, [self.pid("worker")]).fetchone() is not None
 
-    def _welcome(self, first: dict[str, str]) -> None:
-        """Only now, in the end, where people look; the password once in the life of the data folder."""
-        self._write_state()
+    def _tell_password(self, first: dict[str, str]) -> None:
+        """As soon as it is made: a start that is cut off later must not take it along, it is stored nowhere."""
         if first["password"]:
-            self.say(f"First user: {first['username']}, password: {first['password']} (shown this once)")
+            self.say(f"First user {first['username']}, password {first['password']} (shown this once, so keep it)")
+
+    def _welcome(self, username: str, link: str) -> None:
+        """In the end, where people look."""
+        self._write_state()
         if self.web:
-            self.link = self.address + first["link"]
+            self.link = self.address + link
+            self.say(f"Sign in as {username} with one click: {self.link}")
             self.say(f"Ready: {self.address}")
-            self.say(f"Sign in as {first['username']} with one click: {self.link}")
 
     @contextmanager
     def _step(self, title: str) -> Iterator[Callable[[str], None]]:

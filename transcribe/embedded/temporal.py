@@ -30,7 +30,7 @@ class Temporal:
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the server without waiting for it."""
-        where = ["--ip", HOST, "--port", self.address.rsplit(":", 1)[1], "--headless", "--db-filename", self.store]
+        where = ["--ip", HOST, "--port", self.address.rsplit(":", 1)[1], "--headless", "--db-filename", str(self.store)]
         with self.log.open("ab") as log:
             self.process = spawn(
                 [self.program, "server", "start-dev", *where, "--log-level", "warn"], output=log, dies_by="TERM"
@@ -43,7 +43,7 @@ class Temporal:
 
     def answers(self) -> bool:
         """Whether it serves, its namespace included: the port opens before that is made."""
-        asked = [self.program, "operator", "namespace", "describe", "default", "--address", self.address]
+        asked = [str(self.program), "operator", "namespace", "describe", "default", "--address", self.address]
         quiet = subprocess.DEVNULL
         try:
             return subprocess.run(asked, stdout=quiet, stderr=quiet, timeout=5, check=False).returncode == 0
