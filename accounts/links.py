@@ -19,11 +19,11 @@ class SignInTokens(PasswordResetTokenGenerator):
 
     key_salt = "accounts.links.SignInTokens"
 
-    def _make_hash_value(self, user: object, timestamp: int) -> str:
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         # Django cuts last_login to seconds: a link made and used within one second would work twice.
-        return f"{super()._make_hash_value(user, timestamp)}{getattr(user, 'last_login', '')}"
+        return f"{super()._make_hash_value(user, timestamp)}{user.last_login}"
 
-    def check_token(self, user: object, token: str | None) -> bool:
+    def check_token(self, user: User | None, token: str | None) -> bool:
         """Genuine, unused, and younger than LIFETIME (the setting for password resets is longer)."""
         return bool(super().check_token(user, token)) and self._age(str(token)) <= LIFETIME
 

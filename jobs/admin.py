@@ -65,10 +65,14 @@ class JobAdmin(ModelAdmin):
 
 @admin.register(Run)
 class RunAdmin(EvidenceAdmin):
-    list_display = ("id", "job", "number", "state", "stage", "model", "language", "reason", "restarts", "created_at")
+    list_display = ("recording", "number", "state", "stage", "model", "language", "reason", "restarts", "created_at")
     list_filter = ("state", "model", "reason", "created_at")
     list_select_related = ("job",)
     search_fields = ("=id", "=job__id", "job__title", "job__owner__username")
+
+    @admin.display(ordering="job__title")
+    def recording(self, run: Run) -> str:
+        return run.job.title
 
 
 @admin.register(RunEvent)

@@ -18,6 +18,7 @@ from accounts.models import User
 from jobs import words
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
+from jobs.services.finish import REFUSALS
 from jobs.states import FINAL, RunState
 
 SEGMENTS_AT_ONCE = 200  # in the page itself: the first text is there at once
@@ -48,8 +49,12 @@ def render_row(job: Job, user: User) -> str:
 
     `user` has passed `visible_to` already; the text follows the active language, not the user.
     """
-    [row] = rows([job])
-    return render_to_string("jobs/_row.html", {**row, "user": user, "oob": True})
+    return render_rows([job], user)
+
+
+def render_rows(jobs: Sequence[Job], user: User) -> str:
+    """The same for several jobs at once, in five queries however many there are."""
+    return "".join(render_to_string("jobs/_row.html", {**row, "user": user, "oob": True}) for row in rows(jobs))
 
 
 def render_gone(job_id: UUID) -> str:
@@ -76,13 +81,16 @@ def job_context(job: Job) -> dict[str, object]:
     """What the job page and its fragments need besides the transcript."""
     run = job.current_run
     progress = _of(run, progress_of([run], timezone.now()) if run else {})
-    silent = run is not None and run.state == RunState.SUCCEEDED and not run.segments.exists()
+    has_text = run is not None and run.segments.exists()
+    silent = run is not None and run.state == RunState.SUCCEEDED and not has_text
     return {
         "job": job,
         "run": run,
         "progress": progress,
         "sentence": words.sentence(run, progress, silent=silent) if run else "",
         "silent": silent,
+        "has_text": has_text,
+        "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
         "history": _history(run) if run else [],
     }

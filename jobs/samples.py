@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
+from accounts.models import User
 from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
@@ -15,12 +16,12 @@ from jobs.services.submit import submit
 SAMPLES = {"english": "Sample in English.mp3", "german": "Sample in German.mp3"}
 
 
-def submit_sample(owner_id: int, name: str) -> Job:
+def submit_sample(owner: User, name: str) -> Job:
     """A job of this owner from the sample `name` (a key of SAMPLES), its language left to be found out."""
     content = (Path(settings.BASE_DIR) / "worker" / "demo" / "samples" / f"{name}.mp3").read_bytes()
     expires_at = timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRY_SECONDS)
     upload = Upload.objects.create(
-        owner_id=owner_id, title=SAMPLES[name], length=len(content), offset=len(content), expires_at=expires_at
+        owner=owner, title=SAMPLES[name], length=len(content), offset=len(content), expires_at=expires_at
     )
     _keep(upload.path, content)
     return submit(upload.pk, sha256=hashlib.sha256(content).hexdigest(), options=Options())

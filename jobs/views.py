@@ -1,6 +1,7 @@
 """The pages: ask `visible_to`, call a verb, render. LoginRequiredMiddleware keeps everyone else out."""
 
 from collections.abc import Callable
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.models import User
 from jobs import exports, partials, samples, words
 from jobs.errors import JobError
 from jobs.models import Job, Run
@@ -55,7 +57,7 @@ def sample(request: HttpRequest, name: str) -> HttpResponse:
     if name not in samples.SAMPLES:
         raise Http404
     try:
-        return redirect("job", samples.submit_sample(request.user.pk, name).pk)
+        return redirect("job", samples.submit_sample(cast(User, request.user), name).pk)
     except JobError as error:
         messages.error(request, error.detail)
         return redirect("recordings")

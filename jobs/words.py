@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from jobs.models import Run, RunEvent
 from jobs.progress import PLACES_SHOWN, Progress
 from jobs.services import begin
+from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
 from jobs.states import RunState
 
@@ -36,7 +37,6 @@ ICONS = {
     RunState.FAILED: "circle-alert",
     RunState.CANCELLED: "ban",
 }
-_KEPT = {"not_media", "no_audio", "corrupt", "too_long", "empty"}
 
 
 def state(run: Run) -> str:
@@ -85,7 +85,7 @@ def size(count: int) -> str:
         if value < 1024:
             break
         value, unit = value / 1024, larger
-    number = f"{value:.1f}" if value < 10 and unit != "bytes" else f"{value:.0f}"
+    number = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
     return f"{number} {unit}"
 
 
@@ -134,9 +134,9 @@ def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
 
 def next_step(run: Run) -> str:
     """After a failure: what was kept, and what to do."""
-    if run.reason in _KEPT:
-        return _("The file was not kept. Choose another file and upload it.")
-    return _("The recording and the text written so far are kept. Run it again, or download what there is.")
+    if run.reason in REFUSALS:
+        return _("The file was not kept, because there is nothing to transcribe in it.")
+    return _("The recording and the text written so far are kept. Run it again; if it fails again, tell the operator.")
 
 
 def _running(run: Run, progress: Progress) -> str:

@@ -15,7 +15,7 @@ let request = null;
 function size(count) {
   const power = Math.min(Math.floor(Math.log2(Math.max(count, 1)) / 10), UNITS.length - 1);
   const value = count / 1024 ** power;
-  return `${value.toFixed(power && value < 10 ? 1 : 0)} ${UNITS[power]}`;
+  return `${value < 10 ? value.toFixed(1).replace(/\.0$/, "") : value.toFixed(0)} ${UNITS[power]}`;
 }
 
 function clock(seconds) {

@@ -1,0 +1,173 @@
+"""Pictures of the pages in light and dark, wide and narrow, to judge how they look.
+
+`DATABASE_URL=... python -m transcribe.screenshots OUT` fills that database with made-up recordings, so give it one of
+its own. Every picture is a check too: a complaint in the browser's console (a failing script, something the content
+security policy refused) ends it with an error.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from jobs.models import Job
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SIZES = {"wide": (1280, 860), "narrow": (390, 844)}
+SENTENCE = 4.5  # seconds of each made-up sentence
+
+
+def main(out: Path) -> int:
+    """0 when every page was drawn without a complaint."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    pages, links = fill()
+    out.mkdir(parents=True, exist_ok=True)
+    with served() as address:
+        complaints = draw(address, pages, links, out)
+    print("\n".join(complaints), file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def fill() -> tuple[dict[str, str], dict[str, str]]:
+    """Recordings in every state: the paths to draw by name, and a sign-in link for who has some and who has none."""
+    from accounts.links import sign_in_link
+    from accounts.models import User
+
+    User.objects.filter(username__in=["anna", "nobody"]).delete()
+    anna = User.objects.create_user("anna", is_staff=True, is_superuser=True)
+    nobody = User.objects.create_user("nobody")
+    recording(anna, "Sample in English.mp3", 5, "succeeded", heard=1.0)
+    recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
+    failed = recording(anna, "scan_0231.mp3", None, "failed", reason="no_audio", detail="This file has no audio track.")
+    done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
+    running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
+    recording(anna, "Board meeting, part two.wav", None, "queued")
+    pages = {"recordings": "/", "search": "/?q=nothing", "upload": "/upload", "missing": "/nothing-here"}
+    pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
+    pages |= {"delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
+    return pages, {"anna": sign_in_link(anna), "nobody": sign_in_link(nobody)}
+
+
+def recording(
+    owner: "User", title: str, minutes: int | None, state: str, *, heard: float = 0.0, **fields: str
+) -> "Job":
+    """A recording with its run, history, and text for the part that was heard."""
+    from django.utils import timezone
+
+    from jobs.models import Job, Run, RunEvent
+
+    now = timezone.now()
+    job = Job.objects.create(owner=owner, title=title, size=(minutes or 2) * 960_000, sha256="0" * 64)
+    stage = "transcribing" if state == "running" else ""
+    run = Run.objects.create(job=job, number=1, model="small", model_sha256="9ecf779972d90ba4", state=state, **fields)
+    Run.objects.filter(pk=run.pk).update(stage=stage, language="en" if heard else "")
+    Run.objects.filter(pk=run.pk).update(language_probability=0.98 if heard else None)
+    Job.objects.filter(pk=job.pk).update(current_run=run, duration=minutes * 60 if minutes else None)
+    moves = [("queued", ""), ("running", "preparing"), ("running", "listening"), ("running", "transcribing")]
+    moves = moves[: 4 if heard else 1] + ([(state, "")] if state not in ("queued", "running") else [])
+    for index, (moved, entered) in enumerate(moves):
+        event = RunEvent.objects.create(run=run, state=moved, stage=entered, detail=fields.get("detail", "") if moved == state else "")
+        RunEvent.objects.filter(pk=event.pk).update(at=now - timedelta(seconds=70 * (len(moves) - index)))
+    if minutes and heard:
+        speak(run, minutes * 60, heard)
+    return job
+
+
+def speak(run: Any, seconds: float, heard: float) -> None:
+    """Windows of 30 s, the first part of them done, with the sample's sentences in them."""
+    from django.utils import timezone
+
+    from jobs.models import Segment, Window
+
+    text = (CHECKOUT / "worker" / "demo" / "samples" / "english.txt").read_text(encoding="utf-8")
+    sentences = text.split("\n")
+    for index in range(int(seconds / 30)):
+        start = 30.0 * index
+        done = timezone.now() if start < seconds * heard else None
+        window = Window.objects.create(
+            run=run, index=index, span=index // 10, batch=index // 2, start=start, end=start + 30, done_at=done
+        )
+        for place in range(6 if done else 0):
+            at, words = start + place * 5, sentences[(index * 6 + place) % len(sentences)]
+            Segment.objects.create(run=run, window=window, index=place, start=at, end=at + SENTENCE, text=words)
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The real web server on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
+    server = subprocess.Popen([*command, "--log-level", "warning"], cwd=CHECKOUT)
+    try:
+        _wait(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def draw(address: str, pages: dict[str, str], links: dict[str, str], out: Path) -> list[str]:
+    """Every page in every look as OUT/name-size-scheme.png; the console's complaints."""
+    from playwright.sync_api import sync_playwright
+
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        states = {name: _signed_in(browser, address + link) for name, link in links.items()}
+        shots = [(name, path, states["anna"]) for name, path in pages.items()]
+        shots += [("empty", "/", states["nobody"]), ("sign-in", "/sign-in/", None)]
+        for (size, (width, height)), scheme in product(SIZES.items(), ("light", "dark")):
+            viewport = {"width": width, "height": height}
+            for name, path, state in shots:
+                context = browser.new_context(viewport=viewport, color_scheme=scheme, storage_state=state)
+                page = context.new_page()
+                page.on("console", lambda said, name=name: _note(complaints, name, said))
+                page.on("pageerror", lambda error, name=name: complaints.append(f"{name}: {error}"))
+                page.goto(address + path)
+                page.wait_for_timeout(400)  # the socket's first message and the rest of the transcript
+                page.screenshot(path=out / f"{name}-{size}-{scheme}.png")
+                context.close()
+        browser.close()
+    return sorted(set(complaints))
+
+
+def _signed_in(browser: Any, link: str) -> Any:
+    page = browser.new_page()
+    page.goto(link)
+    return page.context.storage_state()
+
+
+def _note(complaints: list[str], name: str, said: Any) -> None:
+    expected = name == "missing" and re.search(r"\b404\b", said.text)
+    if said.type in ("error", "warning") and not expected:
+        complaints.append(f"{name}: {said.text}")
+
+
+def _wait(port: int) -> None:
+    for _ in range(150):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise RuntimeError("The web server did not start within 30 s.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))
