@@ -5,9 +5,12 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
 
-async def connect() -> Client:
-    """A client for the configured server. TEMPORAL_TLS*, TEMPORAL_API_KEY and the like are read by the SDK itself."""
+async def connect(*, lazy: bool = False) -> Client:
+    """A client for the configured server. TEMPORAL_TLS*, TEMPORAL_API_KEY and the like are read by the SDK itself.
+
+    `lazy` connects at the first call; workers cannot poll through such a client. Raises RuntimeError: nobody answers.
+    """
     config = ClientConfig.load_client_connect_config()
     config["target_host"] = settings.TEMPORAL_ADDRESS
     config["namespace"] = settings.TEMPORAL_NAMESPACE
-    return await Client.connect(**config)
+    return await Client.connect(**config, lazy=lazy)

@@ -38,11 +38,15 @@ TICK_SECONDS = 5.0
 RUNS_FOR_EACH_SLOT = 2  # what Temporal holds is first in, first out; holding little keeps the share fair
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
+AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
 WORKER_ROWS_KEPT = timedelta(days=1)
 
 
 class Scheduler:
-    """`run` until cancelled. All database work happens on one thread, whose session holds the advisory lock."""
+    """`run` until cancelled. All database work happens on one thread, whose session holds the advisory lock.
+
+    The client may be lazy: cancels end while Temporal is away, even when this process never reached it.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -55,10 +59,17 @@ class Scheduler:
                 await self.tick()
             except DatabaseError as error:
                 logger.warning("the database is away: %s", type(error).__name__)
-                await self._in_thread(connection.close)
-            except RPCError as error:
-                logger.warning("Temporal is away: %s", error.status.name)
+                await self._in_thread(_hang_up)
+            except AWAY as error:
+                logger.warning("Temporal is away: %s", _why(error))
+            except Exception:  # a fault of ours must not end the loop that mends everything else
+                logger.exception("the scheduler could not look")
             await wake.wait(TICK_SECONDS)
+
+    async def close(self) -> None:
+        """Give the lock back with the session that holds it."""
+        await self._in_thread(_hang_up)
+        self._thread.shutdown()
 
     async def tick(self) -> None:
         """One look at everything; nothing when another process holds the lock."""
@@ -107,8 +118,8 @@ class Scheduler:
         """A courtesy: activities learn it from the row. A workflow left behind stops at its next activity."""
         try:
             await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            logger.info("run %s: its workflow was not cancelled: %s", run.pk, error.status.name)
+        except AWAY as error:
+            logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error))
 
     async def _repair(self) -> None:
         for run in await self._in_thread(_open_runs):
@@ -161,6 +172,15 @@ def runs_to_admit() -> list[Run]:
 def under_way() -> Q:
     """Handed to Temporal and not at an end."""
     return Q(state__in=OPEN) & (Q(admitted_at__isnull=False) | ~Q(state=RunState.QUEUED))
+
+
+def _why(error: Exception) -> str:
+    return error.status.name if isinstance(error, RPCError) else type(error).__name__
+
+
+def _hang_up() -> None:
+    """Close this thread's session. (`connection` is a proxy: its attributes belong to the thread that reads them.)"""
+    connection.close()
 
 
 def _may_act() -> bool:

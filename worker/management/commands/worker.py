@@ -70,25 +70,29 @@ async def serve(pool: SlotPool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await _connected(stop)
-    if client is None:
-        return
     presence = await asyncio.to_thread(Presence, pool.loaded, pool.slots, pool.speed)
-    wake, scheduler = Wake(), Scheduler(client)
+    wake, scheduler = Wake(), Scheduler(await connect(lazy=True))
     helpers = [asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))]
-    media, engine = _workers(client, pool, presence)
-    logger.info(
-        "worker %s is ready: model %s on %s, %d slots", presence.name, pool.loaded.model, pool.device, pool.slots
-    )
     try:
-        async with media, engine:
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([stopping, *helpers], return_when=asyncio.FIRST_COMPLETED)
+        await _poll(pool, presence, stop)
     finally:
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
+        await scheduler.close()
         await asyncio.to_thread(presence.end)
+
+
+async def _poll(pool: SlotPool, presence: Presence, stop: asyncio.Event) -> None:
+    client = await _connected(stop)
+    if client is None:
+        return
+    media, engine = _workers(client, pool, presence)
+    logger.info(
+        "worker %s is ready: model %s on %s, %d slots", presence.name, pool.loaded.model, pool.device, pool.slots
+    )
+    async with media, engine:
+        await stop.wait()
 
 
 async def _connected(stop: asyncio.Event) -> Client | None:

@@ -1,0 +1,168 @@
+"""Rows against a real Temporal: what is admitted, cancelled and repaired; and that it may all be done twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from accounts.models import User
+from jobs.models import Job, Run, Worker
+from jobs.services.cancel import cancel
+from worker.scheduler import LOCK_KEY, Scheduler, runs_to_admit
+
+MakeJob = Callable[..., Job]
+
+
+def a_worker(slots: int = 1, model: str = "demo", **fields: Any) -> Worker:
+    fields.setdefault("seen_at", timezone.now())
+    return Worker.objects.create(host="box", pid=1, model=model, device="cpu", slots=slots, **fields)
+
+
+def run_of(job: Job) -> Run:
+    return Run.objects.get(job=job)
+
+
+def test_nothing_is_admitted_without_a_live_worker(alice: User, make_job: MakeJob) -> None:
+    make_job(alice)
+    assert runs_to_admit() == []
+    a_worker(seen_at=timezone.now() - timedelta(minutes=1))
+    a_worker(model="other")
+    assert runs_to_admit() == []
+
+
+def test_two_runs_for_each_slot_are_under_way(alice: User, make_job: MakeJob) -> None:
+    a_worker(slots=2)
+    jobs = [make_job(alice) for _ in range(6)]
+    make_job(alice, state="running", admitted_at=timezone.now())
+    make_job(alice, state="succeeded", admitted_at=timezone.now())
+    assert [run.job for run in runs_to_admit()] == jobs[:3]
+
+
+def test_a_stranger_with_one_recording_is_next_after_a_thousand_of_another(
+    alice: User, bob: User, make_job: MakeJob
+) -> None:
+    a_worker(slots=1)
+    for _ in range(30):
+        make_job(alice)
+    make_job(alice, state="running", admitted_at=timezone.now())
+    late = make_job(bob)
+    assert [run.job for run in runs_to_admit()] == [late]
+
+
+def test_a_full_disk_admits_nothing(alice: User, make_job: MakeJob, settings: Any) -> None:
+    a_worker()
+    make_job(alice)
+    settings.DISK_RESERVE_BYTES = 1 << 60
+    assert runs_to_admit() == []
+
+
+class Drive:
+    """A scheduler driven by hand from a synchronous test, each call with a client and a session of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def tick(self) -> None:
+        self._run(Scheduler.tick)
+
+    def cancel(self) -> None:
+        self._run(Scheduler._cancel)
+
+    def repair(self) -> None:
+        self._run(Scheduler._repair)
+
+    def status(self, run: Run) -> WorkflowExecutionStatus | None:
+        async def ask() -> WorkflowExecutionStatus | None:
+            client = await Client.connect(self.address)
+            return (await client.get_workflow_handle(run.workflow_id).describe()).status
+
+        return asyncio.run(ask())
+
+    def terminate(self, run: Run) -> None:
+        async def ask() -> None:
+            client = await Client.connect(self.address)
+            await client.get_workflow_handle(run.workflow_id).terminate()
+
+        asyncio.run(ask())
+
+    def _run(self, step: Callable[[Scheduler], Awaitable[None]]) -> None:
+        async def drive() -> None:
+            scheduler = Scheduler(await Client.connect(self.address, lazy=True))
+            try:
+                await step(scheduler)
+            finally:
+                await scheduler.close()
+
+        asyncio.run(drive())
+
+
+committed = pytest.mark.django_db(transaction=True)  # the scheduler's session sees committed rows only
+NOBODY = "127.0.0.1:1"
+
+
+@committed
+def test_a_queued_run_is_started_once(temporal_address: str, alice: User, make_job: MakeJob) -> None:
+    a_worker()
+    run = run_of(make_job(alice))
+    drive = Drive(temporal_address)
+    drive.tick()
+    assert run_of(run.job).admitted_at is not None
+    Run.objects.filter(pk=run.pk).update(admitted_at=None)  # as if it had died before saying so
+    drive.tick()
+    assert run_of(run.job).admitted_at is not None
+    assert drive.status(run) == WorkflowExecutionStatus.RUNNING
+
+
+@committed
+def test_a_run_stays_queued_while_temporal_is_away(alice: User, make_job: MakeJob) -> None:
+    a_worker()
+    run = run_of(make_job(alice))
+    with pytest.raises((RPCError, RuntimeError)):
+        Drive(NOBODY).tick()
+    assert (run_of(run.job).state, run_of(run.job).admitted_at) == ("queued", None)
+
+
+@committed
+def test_a_cancel_ends_without_temporal_once_no_worker_holds_the_run(alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", admitted_at=timezone.now())
+    holder = a_worker(runs=[str(run_of(job).pk)])
+    cancel(job)
+    Drive(NOBODY).cancel()
+    assert run_of(job).state == "cancelling"
+    Worker.objects.filter(pk=holder.pk).update(runs=[])
+    Drive(NOBODY).cancel()
+    assert run_of(job).state == "cancelled"
+
+
+@committed
+def test_a_lost_workflow_is_started_again_once_then_the_run_fails(
+    temporal_address: str, alice: User, make_job: MakeJob
+) -> None:
+    job = make_job(alice, state="running", admitted_at=timezone.now())
+    drive = Drive(temporal_address)
+    drive.repair()
+    assert (run_of(job).state, run_of(job).restarts) == ("running", 1)
+    drive.repair()  # it is open now: nothing to mend
+    assert run_of(job).restarts == 1
+    drive.terminate(run_of(job))
+    drive.repair()
+    assert (run_of(job).state, run_of(job).reason) == ("failed", "lost")
+
+
+@committed
+def test_only_one_process_acts(temporal_address: str, alice: User, make_job: MakeJob) -> None:
+    a_worker()
+    job = make_job(alice)
+    with connection.cursor() as cursor:  # this session stands for the other process
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        Drive(temporal_address).tick()
+        assert run_of(job).admitted_at is None
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])
+    Drive(temporal_address).tick()
+    assert run_of(job).admitted_at is not None
