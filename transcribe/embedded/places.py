@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import hashlib
 import os
+import pwd
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,11 @@ SYSTEM = Path("/var/lib/transcribe")  # root's: the database account must be abl
 
 def is_root() -> bool:
     return os.geteuid() == 0
+
+
+def account_name() -> str:
+    """Of the account that runs this process."""
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def keyed(path: Path) -> Path:

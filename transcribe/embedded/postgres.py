@@ -143,8 +143,8 @@ class Postgres:
     def _allow(self) -> None:
         """Let the account that runs the stack in, and no other. Both files lie outside the server's data: as root we
         write nothing where that account could have put a link."""
-        name = "root" if places.is_root() else self.account.pw_name
-        for path, line in ((self._rules, "local all all peer map=stack"), (self._names, f'stack "{name}" {ROLE}')):
+        names = f'stack "{places.account_name()}" {ROLE}'
+        for path, line in ((self._rules, "local all all peer map=stack"), (self._names, names)):
             path.write_text(line + "\n")
             path.chmod(0o644)
 
