@@ -7,7 +7,6 @@ from django.contrib.auth.admin import UserAdmin
 
 from accounts.models import User
 
-
 if TYPE_CHECKING:
     Base = UserAdmin[User]
 else:

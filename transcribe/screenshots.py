@@ -81,7 +81,8 @@ def recording(
     moves = [("queued", ""), ("running", "preparing"), ("running", "listening"), ("running", "transcribing")]
     moves = moves[: 4 if heard else 1] + ([(state, "")] if state not in ("queued", "running") else [])
     for index, (moved, entered) in enumerate(moves):
-        event = RunEvent.objects.create(run=run, state=moved, stage=entered, detail=fields.get("detail", "") if moved == state else "")
+        detail = fields.get("detail", "") if moved == state else ""
+        event = RunEvent.objects.create(run=run, state=moved, stage=entered, detail=detail)
         RunEvent.objects.filter(pk=event.pk).update(at=now - timedelta(seconds=70 * (len(moves) - index)))
     if minutes and heard:
         speak(run, minutes * 60, heard)

@@ -1,9 +1,9 @@
 """A transcript as a download: streamed, never shown by the browser, under a name that is safe everywhere."""
 
+import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
-from pathlib import PurePosixPath
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -27,7 +27,7 @@ def attachment(request: HttpRequest, chunks: Iterator[str], *, name: str, conten
 def file_name(title: str, suffix: str) -> str:
     """The title without its own suffix, without anything a file system or a header could stumble over."""
     kept = "".join(" " if _unsafe(character) else character for character in title)
-    stem = PurePosixPath(" ".join(kept.split())).stem.strip(" .")
+    stem = re.sub(r"\.\w{1,5}$", "", " ".join(kept.split())).strip(" .")
     return (stem[:NAME_LENGTH].strip() or "transcript") + suffix
 
 

@@ -1,0 +1,98 @@
+"""Percent, time left and place in the queue, from rows at a moment of the test's choosing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from jobs.models import Job, Run, RunEvent, Window, Worker
+from jobs.progress import Progress, pace, progress_of, time_left
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+Make = Callable[..., Job]
+
+
+def run_of(job: Job) -> Run:
+    assert job.current_run is not None
+    return job.current_run
+
+
+def plan(run: Run, *, done: int, total: int) -> None:
+    Window.objects.bulk_create(
+        Window(run=run, index=i, span=0, batch=i, start=30 * i, end=30 * (i + 1), done_at=NOW if i < done else None)
+        for i in range(total)
+    )
+
+
+def transcribing_for(run: Run, seconds: float) -> None:
+    event = RunEvent.objects.create(run=run, state="running", stage="transcribing")
+    RunEvent.objects.filter(pk=event.pk).update(at=NOW - timedelta(seconds=seconds))
+
+
+def worker(*, speed: float | None, slots: int = 1, silent: int = 0, model: str = "demo") -> None:
+    seen = NOW - timedelta(seconds=silent)
+    Worker.objects.create(host="h", pid=1, model=model, device="cpu", slots=slots, speed=speed, seen_at=seen)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "percent"), [(0, 0, None), (0, 90, 0), (45, 90, 50), (89.99, 90, 99), (90, 90, 100)]
+)
+def test_percent_is_100_only_at_the_end(done: float, total: float, percent: int | None) -> None:
+    assert Progress(done=done, total=total).percent == percent
+
+
+def test_pace_and_time_left_are_unknown_before_anything_was_heard() -> None:
+    assert pace(0, NOW, NOW + timedelta(seconds=5)) is None
+    assert pace(30, None, NOW) is None
+    assert pace(30, NOW, NOW) is None
+    assert time_left(0, 90, None) is None
+    assert time_left(0, 0, 2.0) is None
+    assert time_left(30, 90, 2.0) == 30
+
+
+def test_a_run_is_judged_by_its_own_pace(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    plan(run, done=2, total=6)
+    transcribing_for(run, 20)
+    worker(speed=1000)
+    found = progress_of([run], NOW)[run.pk]
+    assert (found.percent, found.left) == (33, 40)  # 60 s heard in 20 s, 120 s to go
+
+
+def test_before_that_by_the_live_workers_shared_among_the_runs(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    make_job(alice, state="running")
+    plan(run, done=0, total=4)
+    worker(speed=5, slots=2)
+    worker(speed=100, silent=61)
+    worker(speed=100, model="other")
+    worker(speed=None)
+    assert progress_of([run], NOW)[run.pk].left == 24  # 120 s at half of 10 a second
+
+
+def test_without_a_worker_nothing_is_promised(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    plan(run, done=0, total=4)
+    assert progress_of([run], NOW)[run.pk].left is None
+
+
+def test_places_count_the_admitted_first_then_the_oldest(alice: User, bob: User, make_job: Make) -> None:
+    first, second, third = (run_of(make_job(owner)) for owner in (alice, bob, alice))
+    Run.objects.filter(pk=third.pk).update(admitted_at=NOW)
+    found = progress_of([first, second, third], NOW)
+    assert [found[run.pk].place for run in (third, first, second)] == [1, 2, 3]
+
+
+def test_ended_runs_cost_nothing(alice: User, make_job: Make, django_assert_num_queries: Any) -> None:
+    run = run_of(make_job(alice, state="succeeded"))
+    with django_assert_num_queries(0):
+        assert progress_of([run], NOW) == {}
+
+
+def test_a_place_beyond_those_counted(alice: User, make_job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.progress.PLACES_SHOWN", 1)
+    first, second = run_of(make_job(alice)), run_of(make_job(alice))
+    assert progress_of([second], NOW)[second.pk].place == 2
+    assert progress_of([first], NOW)[first.pk].place == 1
