@@ -1,5 +1,6 @@
 """All settings. Every value that differs between places is one call of `transcribe.env`."""
 
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -47,7 +48,8 @@ ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as man
 
 # --- Django ---------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",  # first: it replaces runserver by one that serves sockets
+    # first, so that it replaces runserver by one that serves sockets; it doubles the start of every other command
+    *(["daphne"] if "runserver" in sys.argv else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

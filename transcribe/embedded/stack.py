@@ -126,10 +126,15 @@ class Stack:
             assets.collect(self.data / "static", self.environment())
         with self._step("Migrations"):
             self.command("migrate", "--no-input", "--verbosity", "0")
+        self._start_worker()
         with self._step("First user"):
             first = json.loads(self.command("first_user"))
             self._tell_password(first)
-        self._start_processes()
+        if self.web:
+            self._start_web()
+        with self._step("Worker"):
+            self._wait("worker", self._worker_answers, WORKER_SECONDS)
+        self.supervisor.watch()
         self._welcome(first["username"], first["link"])
 
     def _start_postgres(self) -> None:
@@ -159,27 +164,19 @@ class Stack:
             self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name}
             note(name)
 
-    def _start_processes(self) -> None:
-        """Worker and web come up side by side, then both are waited for."""
-        python, manage = sys.executable, places.CHECKOUT / "manage.py"
-        self.supervisor.add(Service("worker", lambda: self._spawn("worker", [python, manage, "worker"]), seconds=40))
-        if self.web:
-            serve = [python, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST, "--port", str(self.port)]
-            # no access log: it would hold the sign-in link; open sockets must not hold up the end
-            serve += [
-                "--no-access-log",
-                "--no-server-header",
-                "--timeout-graceful-shutdown",
-                "5",
-                "--log-level",
-                "warning",
-            ]
-            self.supervisor.add(Service("web", lambda: self._spawn("web", serve)))
-            with self._step("Web"):
-                self._wait("web", lambda: is_taken(self.port), WEB_SECONDS)
-        with self._step("Worker"):
-            self._wait("worker", self._worker_answers, WORKER_SECONDS)
-        self.supervisor.watch()
+    def _start_worker(self) -> None:
+        """It loads its model while the next steps run, and is waited for at the end."""
+        command = [sys.executable, places.CHECKOUT / "manage.py", "worker"]
+        self.supervisor.add(Service("worker", lambda: self._spawn("worker", command), seconds=40))
+
+    def _start_web(self) -> None:
+        """No access log: it would hold the sign-in link. Open sockets must not hold up the end."""
+        command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST]
+        command += ["--port", str(self.port), "--no-access-log", "--no-server-header", "--log-level", "warning"]
+        command += ["--timeout-graceful-shutdown", "5"]
+        with self._step("Web"):
+            self.supervisor.add(Service("web", lambda: self._spawn("web", command)))
+            self._wait("web", lambda: is_taken(self.port), WEB_SECONDS)
 
     def _spawn(self, name: str, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
         """Its lines appear on the console behind its name."""

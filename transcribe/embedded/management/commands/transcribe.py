@@ -1,5 +1,7 @@
 """`manage.py transcribe FILE ...`: the same job from a terminal. Several files and folders: how operators import."""
 
+import signal
+import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,13 +16,15 @@ from jobs.exports import FORMATS
 from jobs.models import Run
 from jobs.services.options import read_options
 from jobs.states import RunState
-from transcribe.embedded import terminal
+from transcribe.embedded import environment, places, terminal
+from transcribe.embedded.stack import Stack, StackError
 
 INTERRUPTED = 130  # what a shell gives a program ended by Ctrl-C
 
 
 class Command(BaseCommand):
     help = "Transcribe recordings: text on standard output, or in files. Starts the embedded stack when none runs."
+    requires_system_checks = []  # they would want the database that may have to be started first
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
@@ -30,6 +34,8 @@ class Command(BaseCommand):
         parser.add_argument("--user", help="whose recordings they become; left out: the first administrator's")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if environment.needs_stack():
+            sys.exit(self._with_a_stack())
         owner = _owner(options["user"])
         try:
             chosen = read_options({"language": options["language"]})
@@ -45,6 +51,24 @@ class Command(BaseCommand):
             self.stderr.write("Cancelled.")
             sys.exit(INTERRUPTED)
         self._report(items)
+
+    def _with_a_stack(self) -> int:
+        """This very command as a child on a stack of its own: what the stack chose (the model) is settings there."""
+        stack = Stack(places.data_folder(), given=environment.given(), web=False, say=self._note)
+        try:
+            stack.start()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is the child's to answer
+            command = [sys.executable, places.CHECKOUT / "manage.py", *sys.argv[1:]]
+            return subprocess.run(command, env=stack.environment(), preexec_fn=_hear_interrupts, check=False).returncode
+        except StackError as error:
+            raise CommandError(str(error)) from error
+        finally:
+            stack.stop()
+
+    def _note(self, line: str) -> None:
+        """The stack's lines, beside the text and not in it; silent once the child draws its progress."""
+        if "| " not in line:
+            self.stderr.write(line)
 
     def _follow(self, items: list[terminal.Item], options: dict[str, Any]) -> None:
         several = len(items) > 1
@@ -66,6 +90,10 @@ class Command(BaseCommand):
             self.stderr.write(f"{len(items) - len(bad)} of {len(items)} recordings transcribed.")
         if bad or not items:
             sys.exit(1)
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _owner(name: str | None) -> User:
