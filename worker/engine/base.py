@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 SAMPLE_RATE = 16_000  # of all samples the engine reads: mono, signed 16 bit, little endian
+WINDOW_SECONDS = 30.0  # the longest piece a Whisper model hears at once
+
+
+class EngineRefused(Exception):
+    """A model that cannot be loaded or a request that cannot be met: `code` for programs, `detail` a sentence."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a child says once its model is in memory; `sha256` is of the checkpoint file, `speed` in audio seconds a second."""
+    """A child whose model is in memory: `sha256` of the checkpoint file, `speed` in audio seconds a second."""
 
     model: str
     sha256: str

@@ -1,0 +1,88 @@
+"""Loads a checkpoint in openai-whisper's format. The file is not trusted: nothing in it may run."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from whisper.model import AudioEncoder, ModelDimensions, TextDecoder, Whisper
+
+from worker.engine.base import EngineRefused
+from worker.engine.files import sha256_of_open
+
+LAYERS_LIMIT, SIZE_LIMIT = 256, 1 << 20
+MEL_BANDS = (80, 128)  # the only filter banks openai-whisper carries
+VOCABULARIES = (51_864, 51_865, 51_866)  # English only, multilingual, multilingual with Cantonese
+AUDIO_CONTEXT = 1_500  # encoder positions for 30 s; the times of segments are counted in them
+
+
+def load_checkpoint(path: Path, device: str) -> tuple[Whisper, str]:
+    """The model on `device`, ready to decode, and the SHA-256 of the very file it came from.
+
+    Raises EngineRefused: checkpoint_missing, checkpoint_unreadable, checkpoint_foreign.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise EngineRefused("checkpoint_missing", f"The checkpoint cannot be read: {error.strerror}.") from error
+    with file:  # one open file for both, so a file put in its place between them is not loaded under this hash
+        sha256 = sha256_of_open(file)
+        model = _build(_read(file))
+    return model.to(device), sha256
+
+
+def _read(file: BinaryIO) -> Mapping[str, Any]:
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise EngineRefused(
+            "checkpoint_unreadable", "The checkpoint is damaged or holds more than weights, so it was not loaded."
+        ) from error
+    if not isinstance(content, dict):
+        raise _foreign("it holds no table")
+    return content
+
+
+def _build(content: Mapping[str, Any]) -> Whisper:
+    dimensions, weights = _dimensions(content.get("dims")), content.get("model_state_dict")
+    if not isinstance(weights, dict) or _shapes(weights) != _expected_shapes(dimensions):
+        raise _foreign("its weights do not match its dimensions")
+    model = Whisper(dimensions)
+    model.load_state_dict(weights)
+    return model.eval().requires_grad_(False)
+
+
+def _dimensions(found: object) -> ModelDimensions:
+    names = {field.name for field in fields(ModelDimensions)}
+    if not isinstance(found, dict) or set(found) != names:
+        raise _foreign("its dimensions are missing")
+    if not all(isinstance(value, int) and 0 < value <= SIZE_LIMIT for value in found.values()):
+        raise _foreign("its dimensions are impossible")
+    dimensions = ModelDimensions(**found)
+    layers = max(dimensions.n_audio_layer, dimensions.n_text_layer)
+    usual = dimensions.n_mels in MEL_BANDS and dimensions.n_vocab in VOCABULARIES
+    if not usual or dimensions.n_audio_ctx != AUDIO_CONTEXT or layers > LAYERS_LIMIT:
+        raise _foreign("its dimensions are no Whisper's")
+    return dimensions
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
+
+
+def _expected_shapes(d: ModelDimensions) -> dict[str, tuple[int, ...]]:
+    """What the weights must look like, found without memory: dimensions that lie must not make us allocate."""
+    try:
+        with torch.device("meta"):
+            encoder = AudioEncoder(d.n_mels, d.n_audio_ctx, d.n_audio_state, d.n_audio_head, d.n_audio_layer)
+            decoder = TextDecoder(d.n_vocab, d.n_text_ctx, d.n_text_state, d.n_text_head, d.n_text_layer)
+    except (RuntimeError, ZeroDivisionError) as error:
+        raise _foreign("its dimensions are impossible") from error
+    parts = {"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}
+    return {f"{part}.{name}": tuple(value.shape) for part, state in parts.items() for name, value in state.items()}
+
+
+def _foreign(why: str) -> EngineRefused:
+    return EngineRefused("checkpoint_foreign", f"The checkpoint is no Whisper model in openai-whisper's format: {why}.")

@@ -1,0 +1,121 @@
+"""The process that holds one model: `python -m worker.engine.child`. Started, fed and killed by `worker.engine.slots`.
+
+Nothing heavy is imported before the process is tied to its parent: loading torch takes seconds.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from worker.engine import wire
+from worker.engine.base import Engine, EngineRefused, Loaded
+
+PR_SET_PDEATHSIG = 1
+BROKEN = "engine_broken"  # this process is of no more use
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator")
+
+
+def main() -> None:
+    arguments = _arguments()
+    die_with(arguments.parent)
+    lines, answers = take_over_stdio()
+    try:
+        engine, loaded = _load(arguments)
+    except Exception as error:
+        answers.write(wire.pack(wire.refusal(refusal_of(error))))
+        return
+    answers.write(wire.pack(wire.loaded(loaded)))
+    for message in _messages(lines):
+        answers.write(wire.pack({"id": message["id"]} | _answer(engine, message)))
+
+
+def die_with(parent: int) -> None:
+    """SIGKILL for this process when its parent ends, however it ends; first in line when memory is short.
+
+    Trap: the kernel watches the parent's *thread* that started this process, not the process as a whole.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit(1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold people's recordings
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Where requests come from and answers go to. What libraries print goes to stderr, so it cannot break a line."""
+    lines, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return lines, answers
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--speed", type=float, help="known already, so not measured")
+    return parser.parse_args()
+
+
+def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    torch.set_num_interop_threads(1)
+
+    from worker.engine.batched import BatchedEngine
+    from worker.engine.checkpoint import load_checkpoint
+    from worker.engine.measure import measure_speed
+
+    model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
+    speed = arguments.speed or measure_speed(model)
+    return BatchedEngine(model), Loaded(arguments.model, sha256, arguments.device, speed)
+
+
+def _messages(lines: BinaryIO) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        yield json.loads(line)
+
+
+def _answer(engine: Engine, message: dict[str, Any]) -> dict[str, Any]:
+    try:
+        samples, pieces = Path(message["samples"]), wire.pieces_in(message)
+        if message["verb"] == wire.VOTE:
+            return wire.vote(engine.vote_language(samples, pieces))
+        return wire.windows(engine.hear(samples, pieces, wire.options_in(message)))
+    except Exception as error:
+        return wire.refusal(refusal_of(error))
+
+
+def refusal_of(error: Exception) -> EngineRefused:
+    """What the parent is told. Errors of the device and of memory leave a process that must not be used again."""
+    import torch
+
+    if isinstance(error, EngineRefused):
+        return error
+    traceback.print_exception(error)
+    text = str(error)
+    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
+        return EngineRefused(BROKEN, "The engine ran out of memory.")
+    if isinstance(error, torch.AcceleratorError) or "CUDA" in text:
+        return EngineRefused(BROKEN, "The graphics processor reported an error.")
+    return EngineRefused("engine_failed", f"The engine failed with {type(error).__name__}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""How much of this machine there is for engines: devices, cores, memory. Containers are believed before the host."""
+
+import functools
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMORY_FOR_A_MODEL = 4  # times its file: half precision on disk, single in memory, and what decoding needs
+MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
+CGROUP = Path("/sys/fs/cgroup")
+PROBE_SECONDS = 120
+INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+INHERITED_OF_DEVICES = ("CUDA_", "NVIDIA_", "PYTORCH_", "HIP_", "ROCR_", "HSA_")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The device of each slot, and the threads of each."""
+
+    devices: list[str]
+    threads: int
+
+
+def layout(wanted: int, checkpoint_bytes: int) -> Layout:
+    """One slot for each GPU; without one, as many as cores and memory allow. `wanted` slots, where it is not 0."""
+    gpus = probe()
+    if gpus:
+        slots = wanted or len(gpus)
+        devices = [f"cuda:{number % len(gpus)}" for number in range(slots)]
+    else:
+        slots = wanted or slots_on_cpu(cores(), available_memory(), checkpoint_bytes)
+        devices = ["cpu"] * slots
+    return Layout(devices, max(1, cores() // slots))
+
+
+def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int) -> int:
+    """At least one: whether a model really fits shows when it is loaded."""
+    return max(1, min(cores, memory // (checkpoint_bytes * MEMORY_FOR_A_MODEL + MEMORY_FOR_A_PROCESS)))
+
+
+@functools.cache
+def probe() -> tuple[str, ...]:
+    """The names of the GPUs that torch can use, asked of a process of its own."""
+    command = [sys.executable, "-m", "worker.engine.probe"]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(1), capture_output=True, check=True, timeout=PROBE_SECONDS
+        )
+        return tuple(device["name"] for device in json.loads(done.stdout)["cuda"])
+    except (subprocess.SubprocessError, ValueError) as error:
+        logger.warning("No answer about graphics processors, going on without: %s", type(error).__name__)
+        return ()
+
+
+def environment(threads: int) -> dict[str, str]:
+    """For a process that loads torch: no secrets, and threads that sleep while they wait.
+
+    Spinning OpenMP threads on busy cores made decoding 7-8 times slower; numba resets torch's thread count.
+    """
+    kept = {name: value for name, value in os.environ.items() if name.startswith(INHERITED + INHERITED_OF_DEVICES)}
+    return kept | {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "NUMBA_NUM_THREADS": "1",
+    }
+
+
+def cores() -> int:
+    """Cores this process may use, by affinity and by the quota of its container."""
+    allowed = len(os.sched_getaffinity(0))
+    quota, _, period = _read(CGROUP / "cpu.max").partition(" ")
+    return max(1, min(allowed, int(quota) // int(period))) if quota.isdigit() else allowed
+
+
+def available_memory() -> int:
+    """Bytes that may be taken without swapping, on the host and in the container."""
+    lines = dict(line.split(":", 1) for line in _read(Path("/proc/meminfo")).splitlines())
+    free = int(lines["MemAvailable"].split()[0]) << 10
+    limit, used = _read(CGROUP / "memory.max").strip(), _read(CGROUP / "memory.current").strip()
+    return max(0, min(free, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""

@@ -1,0 +1,129 @@
+"""Engine slots of a worker: starts engine children, feeds each one request at a time, kills and replaces them.
+
+No torch here: it holds the interpreter for minutes on large models, and what a child does to its memory or its device
+must not reach the worker.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+from worker.engine.base import EngineRefused, Loaded
+from worker.engine.machine import ROOT, available_memory, environment, layout
+from worker.engine.process import EngineDied, EngineProcess
+from worker.engine.slot import EngineSettings, Slot
+
+__all__ = ["EngineDied", "EngineRefused", "EngineSettings", "Slot", "SlotPool"]
+
+logger = logging.getLogger(__name__)
+
+NEW_WEIGHT = 0.3  # of the latest request in the moving speed
+
+
+class SlotPool:
+    """The slots of one worker process, all with the same model. `start` first; `close` at the end."""
+
+    slots: int
+    device: str
+    threads: int
+    loaded: Loaded
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        self._children: set[EngineProcess] = set()
+        self._known: Loaded | None = None
+        self._speed = 0.0
+        self._lock = threading.Lock()
+        # Children are killed by the kernel when the thread that started them ends, so all of them are started by one
+        # thread that lives as long as the pool.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="engine-starter")
+
+    def start(self) -> Loaded:
+        """Load the first child and begin with the others. Raises EngineRefused where the model cannot be had."""
+        try:
+            plan = layout(self.settings.slots, self.settings.checkpoint.stat().st_size)
+        except OSError as error:
+            raise EngineRefused("checkpoint_missing", f"There is no checkpoint: {error.strerror}.") from error
+        self.slots, self.threads, self.device = len(plan.devices), plan.threads, plan.devices[0]
+        slots = [Slot(self, device) for device in plan.devices]
+        try:
+            slots[0].warm(lambda: None)
+            loaded = self.loaded
+        except BaseException:
+            self.close()
+            raise
+        for slot in slots:
+            slot.begin()
+            self._free.put(slot)
+        size = f"{self.slots} slots, {self.threads} threads each, {available_memory() >> 20} MB of memory free"
+        logger.info("Engine: %s on %s, %s", loaded.model, loaded.device, size)
+        return loaded
+
+    @contextmanager
+    def slot(self) -> Iterator[Slot]:
+        """A slot of the caller's own; waits until one is free."""
+        slot = self._free.get()
+        try:
+            yield slot
+        finally:
+            self._free.put(slot)
+
+    def speed(self) -> float:
+        """Seconds of sound heard in a second by one slot, as of late."""
+        return self._speed
+
+    def close(self) -> None:
+        """Kill all children. Who is waiting for one gets EngineDied; nothing can be started after it."""
+        self._starter.shutdown(wait=True, cancel_futures=True)
+        for child in list(self._children):
+            child.kill()
+        idle = []
+        with suppress(queue.Empty):
+            while True:  # who holds one of the others now sees its child end, and discards it
+                idle.append(self._free.get_nowait())
+        for slot in idle:
+            slot.close()
+            self._free.put(slot)
+
+    def launch(self, device: str) -> EngineProcess:
+        """A new child, loading."""
+        try:
+            return self._starter.submit(self._launch, device).result()
+        except OSError as error:
+            raise EngineRefused("engine_not_loaded", f"The engine could not be started: {error.strerror}.") from error
+        except RuntimeError as error:  # the executor is shut down
+            raise EngineDied("The engine is shut down.") from error
+
+    def discard(self, child: EngineProcess) -> None:
+        """A child of no more use."""
+        child.close()
+        self._children.discard(child)
+
+    def accept(self, loaded: Loaded) -> None:
+        """The first child says what the model is; every later one must have read the same file."""
+        with self._lock:
+            if self._known is None:
+                self._known = self.loaded = loaded
+                self._speed = loaded.speed
+        if loaded.sha256 != self._known.sha256:
+            raise EngineRefused("checkpoint_changed", "The checkpoint was changed while the worker ran. Restart it.")
+
+    def note(self, heard: float, took: float) -> None:
+        """Seconds of sound, and the seconds they took."""
+        with self._lock:
+            self._speed += NEW_WEIGHT * (heard / max(took, 0.001) - self._speed)
+
+    def _launch(self, device: str) -> EngineProcess:
+        settings = self.settings
+        command = [sys.executable, "-m", "worker.engine.child", "--checkpoint", str(settings.checkpoint.resolve())]
+        command += ["--model", settings.model, "--device", device, "--threads", str(self.threads)]
+        command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
+        child = EngineProcess(command, ROOT, environment(self.threads))
+        self._children.add(child)
+        return child

@@ -1,0 +1,183 @@
+"""What is heard, with the real demo model in this process."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from worker.engine.base import SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
+from worker.engine.batched import BatchedEngine
+from worker.engine.conftest import CHECKPOINT, cut_at_pauses
+from worker.engine.reference import transcribe
+from worker.engine.sampling import Rules
+
+if TYPE_CHECKING:
+    from whisper.model import Whisper
+
+ENGLISH = Options("en")
+
+
+def texts(heard: dict[int, list[Segment]]) -> dict[int, list[str]]:
+    return {index: [segment.text for segment in segments] for index, segments in heard.items()}
+
+
+@pytest.fixture(scope="module")
+def engine(model: "Whisper") -> BatchedEngine:
+    return BatchedEngine(model)
+
+
+def test_a_window_equals_openais_transcribe(
+    engine: BatchedEngine, model: "Whisper", english: Path, write: Callable[[object], Path]
+) -> None:
+    """The oracle hears the window alone, with the same silence after it; times shift by the window's start."""
+    piece = cut_at_pauses(english, 60)[1]
+    first, last = round(piece.start * SAMPLE_RATE), round(piece.end * SAMPLE_RATE)
+    sound = np.zeros(30 * SAMPLE_RATE)
+    sound[: last - first] = np.fromfile(english, "<i2")[first:last] / 32767
+    expected = transcribe(model, write(sound), "en")
+    [heard] = engine.hear(english, [piece], ENGLISH).values()
+    assert [segment.text for segment in heard] == [segment.text for segment in expected]
+    assert len(heard) > 3
+    for ours, theirs in zip(heard, expected, strict=True):
+        assert ours.start == pytest.approx(theirs.start + piece.start, abs=0.002)
+        assert ours.end == pytest.approx(theirs.end + piece.start, abs=0.002)
+        assert ours.average_log_probability == pytest.approx(theirs.average_log_probability, abs=1e-4)
+
+
+def test_a_window_cut_in_speech_is_heard_to_its_end(
+    engine: BatchedEngine, model: "Whisper", english: Path, write: Callable[[object], Path]
+) -> None:
+    """The model is cut off in a sentence, so the rest is heard again: the words are those of the oracle."""
+    sound = np.fromfile(english, "<i2")[: 30 * SAMPLE_RATE] / 32767
+    expected = " ".join(segment.text for segment in transcribe(model, write(sound), "en"))
+    [heard] = engine.hear(english, [Piece(0, 0.0, 30.0)], ENGLISH).values()
+    assert " ".join(segment.text for segment in heard) == expected
+
+
+def test_batches_give_what_single_windows_give(engine: BatchedEngine, english: Path) -> None:
+    pieces = cut_at_pauses(english, 300)[:8]
+    together = engine.hear(english, pieces, ENGLISH)
+    assert list(together) == list(range(8))
+    alone: dict[int, list[Segment]] = {}
+    for piece in pieces:
+        alone |= engine.hear(english, [piece], ENGLISH)
+    assert texts(together) == texts(alone)
+    assert engine.hear(english, pieces, ENGLISH) == together
+
+
+def test_times_stay_in_the_window_and_in_order(engine: BatchedEngine, english: Path) -> None:
+    pieces = cut_at_pauses(english, 100)
+    for piece, segments in zip(pieces, engine.hear(english, pieces, ENGLISH).values(), strict=True):
+        assert segments
+        assert piece.start <= segments[0].start
+        assert segments[-1].end <= piece.end
+        assert all(segment.start <= segment.end for segment in segments)
+        assert all(before.end <= after.start for before, after in pairwise(segments))
+
+
+def test_sampled_retries_repeat_whatever_else_is_in_the_batch(model: "Whisper", english: Path) -> None:
+    """Rules that believe nothing send every row to a temperature where chance decides."""
+    engine = BatchedEngine(model, Rules(temperatures=(0.0, 0.9), log_probability=1.0))
+    pieces = [Piece(index, 5.0 * index, 5.0 * index + 5) for index in range(3)]
+    heard = engine.hear(english, pieces, Options("en", seed=5))
+    assert {segment.temperature for segments in heard.values() for segment in segments} == {0.9}
+    assert engine.hear(english, pieces, Options("en", seed=5)) == heard
+    assert texts(engine.hear(english, pieces[::-1], Options("en", seed=5))) == texts(heard)
+    assert engine.hear(english, pieces, Options("en", seed=6)) != heard
+
+
+def test_only_rows_that_fail_are_decoded_again(
+    model: "Whisper", english: Path, write: Callable[[object], Path]
+) -> None:
+    """A window of clean speech beside one of speech drowned in noise."""
+    piece = cut_at_pauses(english, 60)[0]
+    clean = np.fromfile(english, "<i2")[: round(piece.end * SAMPLE_RATE)] / 32767
+    drowned = clean[: 10 * SAMPLE_RATE] + np.random.default_rng(1).normal(0, 0.25, 10 * SAMPLE_RATE)
+    pieces = [piece, Piece(1, piece.end, piece.end + 10)]
+    rules = Rules(temperatures=(0.0, 0.5), log_probability=-0.6, no_speech=2.0)
+    heard = BatchedEngine(model, rules).hear(write(np.concatenate([clean, drowned.clip(-1, 1)])), pieces, ENGLISH)
+    assert {segment.temperature for segment in heard[0]} == {0.0}
+    assert {segment.temperature for segment in heard[1]} == {0.5}
+
+
+def test_a_model_that_never_ends_ends(model: "Whisper", english: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time it is cut off after a word: the window is heard again only so often."""
+    from whisper.decoding import DecodingResult
+
+    from worker.engine import batched
+
+    calls = []
+
+    def short(*_: object) -> list[DecodingResult]:
+        calls.append(1)
+        stamp = 50364
+        return [
+            DecodingResult(None, "en", tokens=[stamp, 400, stamp + 1, stamp + 1], avg_logprob=-0.1, no_speech_prob=0.0)
+        ]
+
+    monkeypatch.setattr(batched, "decode", short)
+    heard = BatchedEngine(model).hear(english, [Piece(0, 0.0, 20.0)], ENGLISH)
+    assert len(calls) == len(heard[0]) == batched.ROUNDS
+
+
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.004])
+def test_silence_and_noise_are_no_text(engine: BatchedEngine, write: Callable[[object], Path], level: float) -> None:
+    noise = np.random.default_rng(3).normal(0, 1, 40 * SAMPLE_RATE).clip(-4, 4) * level
+    pieces = [Piece(0, 0.0, 30.0), Piece(1, 30.0, 35.0), Piece(2, 35.0, 40.0)]
+    assert engine.hear(write(noise), pieces, ENGLISH) == {0: [], 1: [], 2: []}
+
+
+def test_past_the_end_of_the_file_there_is_nothing(engine: BatchedEngine, english: Path) -> None:
+    assert engine.hear(english, [Piece(3, 1000.0, 1030.0)], ENGLISH) == {3: []}
+
+
+def test_language_vote(engine: BatchedEngine, english: Path, german: Path) -> None:
+    pieces = [Piece(index, 10.0 * index, 10.0 * index + 10) for index in range(3)]
+    for samples, language in [(english, "en"), (german, "de")]:
+        vote = engine.vote_language(samples, pieces)
+        assert vote.language == language
+        assert 0.5 < vote.probability <= 1.0
+
+
+def test_an_english_only_model_knows_one_language(english: Path, tmp_path: Path) -> None:
+    """The demo's weights with the smaller vocabulary: what it hears is nonsense, what it votes is not."""
+    import torch
+
+    from worker.engine.checkpoint import load_checkpoint
+
+    content = torch.load(CHECKPOINT, weights_only=True)
+    content["dims"]["n_vocab"] = 51_864
+    rows = content["model_state_dict"]["decoder.token_embedding.weight"]
+    content["model_state_dict"]["decoder.token_embedding.weight"] = rows[:51_864]
+    torch.save(content, tmp_path / "small.en.pt")
+    engine = BatchedEngine(load_checkpoint(tmp_path / "small.en.pt", "cpu")[0])
+    assert engine.vote_language(english, [Piece(0, 0.0, 10.0)]) == Vote("en", 1.0)
+    assert set(engine.hear(english, [Piece(0, 0.0, 3.0)], ENGLISH)) == {0}
+    assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 3.0)], Options("de"))) == "language_unknown"
+
+
+def test_requests_that_cannot_be_met(engine: BatchedEngine, english: Path, tmp_path: Path) -> None:
+    piece = Piece(0, 0.0, 10.0)
+    assert refused_by(lambda: engine.hear(english, [piece], Options("klingon"))) == "language_unknown"
+    assert refused_by(lambda: engine.hear(english, [piece], Options("yue"))) == "language_unknown"
+    assert refused_by(lambda: engine.hear(tmp_path / "none", [piece], ENGLISH)) == "samples_missing"
+    assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 31.0)], ENGLISH)) == "bad_request"
+    assert refused_by(lambda: engine.vote_language(english, [])) == "bad_request"
+
+
+def test_broken_weights_are_said_and_not_heard(english: Path) -> None:
+    from worker.engine.checkpoint import load_checkpoint
+
+    model, _ = load_checkpoint(CHECKPOINT, "cpu")
+    model.decoder.ln.weight.fill_(float("nan"))
+    engine = BatchedEngine(model)
+    assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 5.0)], ENGLISH)) == "not_a_number"
+
+
+def refused_by(call: Callable[[], object]) -> str:
+    with pytest.raises(EngineRefused) as refused:
+        call()
+    return refused.value.code
