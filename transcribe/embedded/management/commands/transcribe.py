@@ -36,6 +36,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if environment.needs_stack():
             sys.exit(self._with_a_stack())
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # ignored where a command with a stack started this one
         owner = _owner(options["user"])
         try:
             chosen = read_options({"language": options["language"]})
@@ -57,9 +60,9 @@ class Command(BaseCommand):
         stack = Stack(places.data_folder(), given=environment.given(), web=False, say=self._note)
         try:
             stack.start()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is the child's to answer
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is its to answer
             command = [sys.executable, places.CHECKOUT / "manage.py", *sys.argv[1:]]
-            return subprocess.run(command, env=stack.environment(), preexec_fn=_hear_interrupts, check=False).returncode
+            return subprocess.run(command, env=stack.environment(), check=False).returncode
         except StackError as error:
             raise CommandError(str(error)) from error
         finally:
@@ -90,10 +93,6 @@ class Command(BaseCommand):
             self.stderr.write(f"{len(items) - len(bad)} of {len(items)} recordings transcribed.")
         if bad or not items:
             sys.exit(1)
-
-
-def _hear_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _owner(name: str | None) -> User:
