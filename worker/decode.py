@@ -127,6 +127,7 @@ def _say(message: dict[str, Any]) -> None:
 
 
 def _die_with(parent: int) -> None:
+    """Be killed when the thread of the parent that started this process ends, however it ends."""
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os.kill(os.getpid(), signal.SIGKILL)

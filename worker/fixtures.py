@@ -65,6 +65,26 @@ def video(seconds: float = 2.0, *, sound: bool) -> bytes:
     return file.getvalue()
 
 
+def many_tracks(count: int) -> bytes:
+    """A matroska file with a second of sound on the first of its tracks and nothing on the others."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska", options={"max_streams": "5000"}) as output:
+        first, *_ = [_add_sound(output, "pcm_s16le", 16_000, 1) for _ in range(count)]
+        _write_sound(output, first, tone(1.0, 16_000))
+    return file.getvalue()
+
+
+def with_cover(mp3: bytes) -> bytes:
+    """The mp3 with a (broken) picture in front of it."""
+    picture = b"\0image/png\0\3\0" + b"\x89PNG\r\n\x1a\n" + bytes(5000)
+    frame = b"APIC" + _seven_bits(len(picture)) + b"\0\0" + picture
+    return b"ID3\4\0\0" + _seven_bits(len(frame)) + frame + mp3
+
+
+def _seven_bits(number: int) -> bytes:
+    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
 def playlist(kind: str, target: str) -> bytes:
     """A text that tells FFmpeg to open another file."""
     return {

@@ -72,7 +72,7 @@ def decode(
     *,
     limit_seconds: float,
     require_sandbox: bool = True,
-    on_progress: Callable[[float], None] = lambda _seconds: None,
+    on_progress: Callable[[float], object] = lambda _seconds: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Decoded:
     """Write the sound of `source` to `samples` (16 kHz mono s16le) and its speech probabilities to `speech`.
@@ -107,7 +107,7 @@ def _follow(
     leashed: Leashed,
     written: Sequence[IO[bytes]],
     limit_seconds: float,
-    on_progress: Callable[[float], None],
+    on_progress: Callable[[float], object],
     should_stop: Callable[[], bool],
 ) -> Decoded:
     for message in leashed.messages():
