@@ -17,6 +17,7 @@ from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
 from jobs.states import RunState
 from worker import contract
+from worker.endings import refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.presence import Presence
@@ -38,7 +39,7 @@ def guarded[**P, R](body: Callable[Concatenate["Activities", P], R]) -> Callable
         try:
             return body(self, *args, **kwargs)
         except Stopped:
-            raise ApplicationError("the run is not running any more", type="stopped", non_retryable=True) from None
+            raise stopped() from None
         except (ApplicationError, CancelledError):
             raise
         except Exception as error:
@@ -59,11 +60,6 @@ def _unforeseen(error: Exception) -> ApplicationError:
         type="internal",
         non_retryable=hopeless,
     )
-
-
-def refuse(code: str, detail: str) -> ApplicationError:
-    """The end of a run, with its reason."""
-    return ApplicationError(detail, type=code, non_retryable=True)
 
 
 @dataclass
@@ -156,7 +152,7 @@ class Activities:
         """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
         loaded = self.pool.loaded.sha256
         if run.model_sha256 and run.model_sha256 != loaded:
-            raise refuse("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
+            raise refused("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
@@ -167,7 +163,7 @@ class Activities:
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
             if windows.record_engine_death(batch):
-                raise refuse(
+                raise refused(
                     "poison",
                     "A part of this recording made the speech engine crash twice, so it was set aside. "
                     "What was heard before it is kept.",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from temporalio.exceptions import ApplicationError
 
 from jobs.models import Run
 from jobs.services.plan import PlannedWindow, store_plan
 from worker import media
+from worker.endings import refused
 from worker.plan import plan, windows_per_batch
 from worker.watch import Stopped, Watch
 
@@ -65,13 +65,11 @@ def _decode(run: Run, speech: Path, watch: Watch) -> media.Decoded:
             require_sandbox=not settings.EMBEDDED,
         )
     except media.MediaRefused as refusal:
-        raise ApplicationError(refusal.detail, type=refusal.code, non_retryable=True) from None
+        raise refused(refusal.code, refusal.detail) from None
     except media.DecodeStopped:
         raise Stopped from None
     except FileNotFoundError:
-        raise ApplicationError(
-            "The recording is no longer on the server. Upload it again.", type="missing_file", non_retryable=True
-        ) from None
+        raise refused("missing_file", "The recording is no longer on the server. Upload it again.") from None
 
 
 @contextmanager

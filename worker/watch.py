@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import CancelledError
 
 from jobs.models import Run
 from jobs.states import RunState
+from worker.endings import leaving
 
 ROW_SECONDS = 2.0
 
@@ -50,7 +51,7 @@ class Watch:
     def leave_at_shutdown(self) -> None:
         """Between batches: hand the span to another worker when this one is stopping. Nothing done is repeated."""
         if activity.is_worker_shutdown():
-            raise ApplicationError("the worker is stopping", type="shutdown")
+            raise leaving()
 
     def wait(self) -> None:
         """A second of waiting for somebody else."""

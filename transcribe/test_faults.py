@@ -1,0 +1,204 @@
+"""Things break on a real stack in mid-job, at a number of committed windows and never on a clock. Nothing is lost.
+
+The long forms (more kills, hours of audio) are `poe prove faults` and `poe prove memory`.
+"""
+
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from transcribe.drill import SAMPLES, Drill, long_recording
+from worker.demo.listening import word_errors, words
+
+MINUTES = 120
+SHORT_TIMEOUTS = {"HEARTBEAT_TIMEOUT_SECONDS": "5", "REPAIR_SECONDS": "5", "WORKER_BEAT_SECONDS": "2"}
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SHORT_TIMEOUTS.items():
+            patch.setenv(name, value)
+        drill = Drill(tmp_path_factory.mktemp("faults"))
+        drill.start()
+        yield drill
+        drill.stop()
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return long_recording(tmp_path_factory.mktemp("long") / "long.mp3", MINUTES)
+
+
+def engines(drill: Drill) -> list[psutil.Process]:
+    children = psutil.Process(drill.stack.pid("worker")).children(recursive=True)
+    return [child for child in children if "worker.engine.child" in child.cmdline()]
+
+
+def test_three_killed_workers_repeat_only_the_batch_in_flight(drill: Drill, recording: Path) -> None:
+    disturbed = drill.upload(recording, title="disturbed.mp3")
+    for windows in (20, 60, 120):
+        drill.wait_for_windows(disturbed, windows)
+        drill.stack.kill("worker")
+    assert drill.wait_for_end(disturbed) == ("succeeded", "")
+    attempts = drill.attempts(disturbed)
+    slots = os.cpu_count() or 1
+    print("windows", len(attempts), "handed over again", sum(attempts) - len(attempts))
+    assert min(attempts) == 1
+    assert sum(attempts) - len(attempts) <= 3 * slots * 8  # a batch holds at most 8 windows, one for each slot
+    undisturbed = drill.upload(recording, title="undisturbed.mp3")
+    assert drill.wait_for_end(undisturbed) == ("succeeded", "")
+    assert set(drill.attempts(undisturbed)) == {1}
+    assert drill.text(disturbed) == drill.text(undisturbed)
+
+
+def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_alone(
+    drill: Drill, recording: Path
+) -> None:
+    job = drill.upload(recording, title="engine.mp3")
+    drill.wait_for_windows(job, 10)
+    first = kill_an_engine_at_work(drill, job)
+    drill.wait_for_windows(job, drill.done_windows(job) + 30)  # it goes on
+    assert drill.run(job)[0] == "running"
+
+    known = {child.pid for child in engines(drill)}
+    assert first not in known
+    kill_an_engine_at_work(drill, job)
+    drill.wait(lambda: bool(new_engines(drill, known)), "the second engine", 60)
+    for child in new_engines(drill, known):
+        child.kill()  # while it loads, with the same batch waiting for it
+    assert drill.wait_for_end(job) == ("failed", "poison")
+    assert drill.text(job) != []
+    short = drill.upload(long_recording(recording.parent / "short.mp3", 5))
+    assert drill.wait_for_end(short) == ("succeeded", "")
+
+
+def kill_an_engine_at_work(drill: Drill, job: str) -> int:
+    """Frozen first, so that a batch is certainly in flight in it; its process id."""
+    frozen = engines(drill)
+    for child in frozen:
+        child.suspend()
+    drill.wait(lambda: batches_in_flight(drill, job) == len(frozen), "a batch in every engine", 60)
+    frozen[0].kill()
+    for child in frozen[1:]:
+        child.resume()
+    return frozen[0].pid
+
+
+def batches_in_flight(drill: Drill, job: str) -> int:
+    query = (
+        "SELECT count(DISTINCT w.batch) FROM jobs_window w JOIN jobs_run r ON r.id = w.run_id "
+        "WHERE r.job_id = %s AND w.done_at IS NULL AND w.attempts > w.engine_deaths"
+    )
+    return int(drill.rows(query, job)[0][0])
+
+
+def new_engines(drill: Drill, known: set[int]) -> list[psutil.Process]:
+    return [child for child in engines(drill) if child.pid not in known]
+
+
+def test_an_upload_while_temporal_is_away_waits_for_it(drill: Drill) -> None:
+    drill.stack.hold("temporal")
+    job = drill.upload(SAMPLES / "english.mp3")
+    assert drill.run(job)[0] == "queued"
+    drill.stack.release("temporal")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+
+
+def test_a_killed_database_only_delays(drill: Drill, recording: Path) -> None:
+    job = drill.upload(long_recording(recording.parent / "hour.mp3", 60))
+    drill.wait_for_windows(job, 10)
+    drill.stack.kill("postgres")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+
+
+def test_a_lost_temporal_store_loses_no_run(drill: Drill, recording: Path) -> None:
+    jobs = [drill.upload(recording, title=f"lost {i}.mp3") for i in range(2)]
+    drill.wait_for_windows(jobs[0], 10)
+    drill.stack.hold("temporal")
+    assert drill.stack.temporal is not None
+    for file in drill.stack.temporal.store.parent.iterdir():
+        file.unlink()
+    drill.stack.release("temporal")
+    drill.wait(lambda: restarts(drill) >= 1, "another workflow", 120)
+    assert [drill.wait_for_end(job) for job in jobs] == [("succeeded", "")] * 2
+
+
+def restarts(drill: Drill) -> int:
+    return int(drill.rows("SELECT count(*) FROM jobs_run WHERE restarts = 1")[0][0])
+
+
+def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: Drill, recording: Path) -> None:
+    job = drill.upload(recording, title="cancelled.mp3")
+    drill.wait_for_windows(job, 10)
+    drill.stack.hold("temporal")
+    drill.press(f"/jobs/{job}/cancel/")
+    assert drill.wait_for_end(job, 60)[0] == "cancelled"
+    drill.wait(lambda: drill.rows("SELECT 1 FROM jobs_worker WHERE runs <> '[]'") == [], "idle engines", 60)
+    heard = drill.attempts(job)
+    drill.stack.release("temporal")
+    sample = drill.upload(SAMPLES / "german.mp3", language="de")
+    assert drill.wait_for_end(sample) == ("succeeded", "")
+    assert drill.attempts(job) == heard
+    assert drill.run(job)[0] == "cancelled"
+    assert drill.text(job) != []
+
+
+@pytest.mark.parametrize("content", ["#EXTM3U\n#EXTINF:10,\n{path}\n", "ffconcat version 1.0\nfile {path}\n"])
+def test_a_playlist_named_as_sound_is_refused_and_reads_nothing(drill: Drill, content: str, tmp_path: Path) -> None:
+    victim = SAMPLES / "english.mp3"
+    playlist = tmp_path / "talk.mp3"
+    playlist.write_text(content.format(path=victim))
+    job = drill.upload(playlist)
+    assert drill.wait_for_end(job) == ("failed", "not_media")
+    assert drill.text(job) == []
+    folder = drill.stack.data / "media" / "jobs" / job
+    drill.wait(lambda: not folder.exists(), "the file to go", 10)
+
+
+def test_silence_succeeds_and_says_that_nothing_was_said(drill: Drill, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "silence.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 16_000 * 60))
+    job = drill.upload(tmp_path / "silence.wav", language="")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    assert "No speech was found" in drill.get(f"/jobs/{job}/")
+
+
+def test_a_recording_cut_short_is_transcribed_as_far_as_it_goes(drill: Drill, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp3"
+    whole = (SAMPLES / "english.mp3").read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2] + bytes(50_000))
+    job = drill.upload(cut)
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    assert drill.text(job) != []
+
+
+def test_the_terminal_command_uses_the_running_stack(drill: Drill, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for language in ("english", "german"):
+        (folder / f"{language}.mp3").write_bytes((SAMPLES / f"{language}.mp3").read_bytes())
+    (folder / "notes.mp3").write_text("These are only words.")
+    environ = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "SECRET_KEY", "WHISPER_MODEL")}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "transcribe", str(folder), "-o", str(tmp_path / "out")],
+        env={**environ, "DATA_DIR": str(drill.stack.data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "notes.mp3: This file is not a recording" in done.stderr
+    for language in ("english", "german"):
+        heard = words((tmp_path / "out" / f"{language}.mp3.txt").read_text())
+        said = words((SAMPLES / f"{language}.txt").read_text())
+        rate = word_errors(said, heard) / len(said)
+        print(language, f"word error {rate:.2%}")
+        assert rate <= 0.02
