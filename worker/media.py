@@ -135,16 +135,15 @@ def _accept(account: dict[str, Any], written: Sequence[IO[bytes]]) -> Decoded:
 
 
 def _warnings(account: dict[str, Any], duration: float) -> tuple[Warning, ...]:
-    stated = account.get("declared") or 0.0
-    if account.get("stopped") or stated > duration + max(SHORT_SECONDS, SHORT_SHARE * stated):
+    stated, lost = account.get("declared") or 0.0, account.get("lost") or 0.0
+    if stated > duration + max(SHORT_SECONDS, SHORT_SHARE * stated):
+        detail = f"Only {clock(duration)} of the {clock(stated)} of this recording could be read. "
+        return (Warning("partial", detail + "The rest is damaged or missing."),)
+    if account.get("stopped"):
         detail = f"Only the first {clock(duration)} of this recording could be read. The rest is damaged or missing."
         return (Warning("partial", detail),)
-    if account.get("lost", 0.0) >= LOST_SECONDS:
-        lost = max(1, round(account["lost"]))
-        detail = (
-            f"This recording of {clock(duration)} is damaged in places, and about {lost} s of it could not be read. "
-            "Words there are missing."
-        )
+    if lost >= LOST_SECONDS:
+        detail = f"This recording is damaged in places. About {max(1, round(lost))} s could not be read."
         return (Warning("partial", detail),)
     return ()
 
@@ -160,7 +159,7 @@ def _name(account: dict[str, Any], key: str) -> str:
 
 def clock(seconds: float) -> str:
     """1:02:03 or 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
