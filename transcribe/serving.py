@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BOUNDARY = "a-boundary-of-our-own"
 LIMIT = 256 << 20  # bytes; what this server takes at most for one recording
 SILENCE_SECONDS = 2
+Communicator: Any = ApplicationCommunicator  # speaks to an application in this process; asgiref gives it no types
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -41,10 +41,11 @@ def sweep(now: datetime | None = None) -> Swept:
 
 def _expire(upload: Upload) -> bool:
     """The row, then the file. Of one that became a job only the row is left, and it goes."""
-    if _is_written(upload.path):
+    path = upload.path  # asked before the deletion takes the id away
+    if _is_written(path):
         return False
     upload.delete()
-    upload.path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
     return True
 
 

@@ -65,6 +65,7 @@ class UploadDoor:
         intake, reader = await self._admit(scope, request)
         try:
             while (piece := await body.next()) is not None:
+                store.check_size(body.read - FORM_BYTES)  # whatever the bytes are: fields, file, or after the end
                 for event in reader.feed(piece):
                     await intake.take(event)
             if not reader.finished:

@@ -161,15 +161,6 @@ def test_forms_that_cannot_be_used_leave_nothing(
     assert_nothing_left(browser.server)
 
 
-def test_a_browser_reads_the_refusal_as_a_page(browser: Browser) -> None:
-    answer = browser.upload_file(b"", headers={"Accept": "text/html"})
-    assert answer.status == 400
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "script-src 'self'" in answer.headers["content-security-policy"]
-    assert b"The file is empty" in answer.body
-    assert_nothing_left(browser.server)
-
-
 def test_a_client_that_goes_away_leaves_nothing(browser: Browser) -> None:
     head = browser.head("/api/v1/upload", {"Content-Length": str(100 << 20)}) + "\n"
     with closing(browser.server.connect()) as connection:
@@ -206,6 +197,14 @@ def test_exactly_the_limit_is_taken_in_flat_memory(browser: Browser) -> None:
         digest.update(piece)
     assert Job.objects.get(size=LIMIT).sha256 == digest.hexdigest()
     assert highest - before <= 64 << 20
+
+
+def test_bytes_after_the_end_of_the_form_have_an_end_too(browser: Browser) -> None:
+    head = browser.head("/api/v1/upload", {"Transfer-Encoding": "chunked"}) + "\n"
+    form = browser.token() + file_part() + CONTENT + ending()
+    answer = browser.server.send(head, chunked(itertools.chain([form], zeros(LIMIT + (2 << 20)))))
+    assert (answer.status, answer.content["code"]) == (413, "too_large")
+    assert_nothing_left(browser.server)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "chunked"])

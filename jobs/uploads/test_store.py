@@ -1,0 +1,89 @@
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from jobs.errors import BadUpload, StorageFull, TooLarge
+from jobs.models import Job, Upload
+from jobs.services.options import Options
+from jobs.services.submit import submit
+from jobs.uploads import store
+from jobs.uploads.refusals import Locked
+
+pytestmark = pytest.mark.django_db
+
+
+def test_written_bytes_become_a_job(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    for piece in (b"one", b"two"):
+        writer.append(piece)
+    job = store.complete(writer, Options(language="de"))
+    writer.close()
+    assert (job.owner, job.title, job.size) == (alice, "talk.mp3", 6)
+    assert job.sha256 == hashlib.sha256(b"onetwo").hexdigest()
+    assert job.path.read_bytes() == b"onetwo"
+
+
+def test_a_later_writer_goes_on_and_hashes_the_whole(alice: User, media: Path) -> None:
+    first = store.begin(alice, "talk.mp3")
+    first.append(b"one")
+    first.close()
+    second = store.Writer(first.upload)
+    assert second.offset == 3
+    second.append(b"two")
+    assert store.complete(second, Options()).sha256 == hashlib.sha256(b"onetwo").hexdigest()
+    second.close()
+
+
+def test_completing_again_gives_the_same_job(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    writer.append(b"x")
+    job = store.complete(writer, Options())
+    assert submit(writer.upload.pk, sha256="", options=Options()) == job
+    writer.close()
+    assert Job.objects.count() == 1
+
+
+def test_an_upload_has_one_writer(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    with pytest.raises(Locked):
+        store.Writer(writer.upload)
+    writer.close()
+    store.Writer(writer.upload).close()
+
+
+def test_the_limit_is_inclusive(alice: User, media: Path, settings: Any) -> None:
+    settings.UPLOAD_LIMIT_BYTES = 4
+    writer = store.begin(alice, "talk.mp3")
+    writer.append(b"1234")
+    with pytest.raises(TooLarge):
+        writer.append(b"5")
+    assert writer.offset == writer.upload.path.stat().st_size == 4
+    writer.close()
+
+
+def test_an_empty_upload_is_no_job(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    with pytest.raises(BadUpload, match="empty"):
+        store.complete(writer, Options())
+    writer.close()
+
+
+def test_a_length_that_cannot_fit_is_refused_before_a_row(alice: User, media: Path) -> None:
+    media.mkdir()
+    with pytest.raises(StorageFull):
+        store.begin(alice, "talk.mp3", shutil.disk_usage(media).total + 1)
+    assert not Upload.objects.exists()
+
+
+def test_discarding_an_upload_that_became_a_job_keeps_the_recording(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    writer.append(b"x")
+    job = store.complete(writer, Options())
+    writer.close()
+    store.discard(writer.upload)
+    assert job.path.read_bytes() == b"x"
+    assert Upload.objects.get().job == job
