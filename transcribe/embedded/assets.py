@@ -103,6 +103,7 @@ def _install(folder: Path, node: Node, say: Say) -> None:
     say(f"Installing the npm packages of {folder.name}.")
     command = [*node.npm, "ci", "--no-audit", "--no-fund"]
     _run(command, folder, node.environment(), f"The npm packages of {folder.name} could not be installed")
+    (folder / "node_modules").mkdir(exist_ok=True)  # npm makes none where nothing is to be installed
     (folder / "node_modules" / STAMP).write_text(wanted)
 
 

@@ -30,6 +30,8 @@ def prepare(arguments: Sequence[str]) -> None:
         _embed(data)
     elif not {"DATABASE_URL", "DATABASE_URL_FILE"} & set(os.environ):
         state = running(data)
+        if state is not None and "DATABASE_URL" not in state["environment"]:
+            sys.exit("The embedded stack is just starting. Try again when it is ready.")
         if state is not None:
             _set({**state["environment"], "SECRET_KEY": secret_key(data)})
         elif command in STACK_COMMANDS:
@@ -80,8 +82,13 @@ def running(data: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except BlockingIOError:
+        pass
+    else:
+        return None
+    try:
         return dict(json.loads(state_file(data).read_text()))
-    return None
+    except FileNotFoundError:  # it writes it as soon as it has the lock, and takes it away before it lets go
+        return {"pid": 0, "address": "", "children": {}, "environment": {}}
 
 
 def write_state(data: Path, state: Mapping[str, Any]) -> None:

@@ -35,8 +35,12 @@ def data_folder() -> Path:
     return keyed(CHECKOUT) if is_root() else CHECKOUT / ".data"
 
 
-def make(folder: Path, mode: int = 0o711) -> Path:
-    """Create the folder and its missing parents with this mode whatever the umask; leave those that exist alone."""
+def make(folder: Path, mode: int | None = None) -> Path:
+    """Create the folder and its missing parents with this mode, whatever the umask; leave those that exist alone.
+
+    By default nobody else gets in; root's are open to pass through, for the account of the database.
+    """
+    mode = (0o711 if is_root() else 0o700) if mode is None else mode
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True)

@@ -24,6 +24,7 @@ from transcribe.embedded.child import leashed, spawn, stop
 from transcribe.embedded.supervise import Service
 
 ROLE = "transcribe"
+PORT = "5432"  # only a part of the socket's name; said on both sides, because PGPORT may be set
 SOCKET_LIMIT = 107 - len("/.s.PGSQL.5432.lock")  # bytes of a socket's path the kernel takes
 START_SECONDS = 60
 
@@ -61,7 +62,7 @@ class Postgres:
             self.process = spawn(
                 [self.programs / "postgres", "-D", self.data, *self._options()],
                 output=log,
-                environment={"LC_ALL": "C", "TZ": "UTC"},
+                environment=_environment(),
                 dies_by="INT",
                 user=self._user,
             )
@@ -83,11 +84,12 @@ class Postgres:
         return self.account.pw_name if places.is_root() else None
 
     def _url(self, database: str) -> str:
-        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket))}"
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket))}&port={PORT}"
 
     def _options(self) -> list[str]:
         chosen = {
             "listen_addresses": "",
+            "port": PORT,
             "unix_socket_directories": f'"{self.socket}"',  # quoted: the setting is a list, and paths may hold commas
             "unix_socket_permissions": "0700",
             "hba_file": str(self._rules),
@@ -134,8 +136,7 @@ class Postgres:
         options = ["-U", ROLE, "-A", "peer", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
         sync = [] if self.durable else ["--no-sync"]
         command = leashed([self.programs / "initdb", "-D", part, *options, *sync], user=self._user)
-        environment = {"LC_ALL": "C", "TZ": "UTC"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=_environment())
         if done.returncode:
             raise RuntimeError(f"Postgres could not make its data folder {self.data}: {done.stderr.strip()}")
         part.rename(self.data)
@@ -165,6 +166,12 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _environment() -> dict[str, str]:
+    """Ours stays out: it holds secrets, and PG* would change the server. A few Pythons need the library path."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def start_for_tests() -> str:

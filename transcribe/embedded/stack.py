@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import psycopg
 
@@ -24,6 +24,7 @@ from worker.model import ModelMissing, choose
 
 DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
 WEB_SECONDS, WORKER_SECONDS = 60, 600
+LOCK_TRIES = 5
 Say = Callable[[str], None]
 
 
@@ -166,7 +167,7 @@ class Stack:
 
     def _start_worker(self) -> None:
         """It loads its model while the next steps run, and is waited for at the end."""
-        command = [sys.executable, places.CHECKOUT / "manage.py", "worker"]
+        command = [sys.executable, str(places.CHECKOUT / "manage.py"), "worker"]
         self.supervisor.add(Service("worker", lambda: self._spawn("worker", command), seconds=40))
 
     def _start_web(self) -> None:
@@ -227,36 +228,26 @@ class Stack:
     def _take_lock(self) -> None:
         path = environment.lock_file(places.make(self.data))
         self._lock = path.open("a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            state = environment.running(self.data) or {}
-            raise StackError(f"It runs already: {state.get('address') or 'it is just starting'}.") from None
+        for left in reversed(range(LOCK_TRIES)):  # another command may be looking at this moment
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    self._refuse_second_start()
+                time.sleep(0.1)
         environment.write_state(self.data, {"pid": os.getpid(), "address": "", "children": {}, "environment": {}})
+
+    def _refuse_second_start(self) -> NoReturn:
+        if self._lock is not None:
+            self._lock.close()
+        state = environment.running(self.data) or {}
+        where = state.get("address") or f"process {state.get('pid', 'unknown')}, without web pages yet"
+        raise StackError(f"It runs already: {where}.")
 
     def _write_state(self) -> None:
         """For other commands and for the second start. The secret key has a file of its own."""
         values = {name: value for name, value in self._values.items() if name != "SECRET_KEY"}
         children = {s.name: s.process.pid for s in self.supervisor.services.values() if s.process is not None}
-        state: dict[str, Any] = {"pid": os.getpid(), "address": self.address, "children": children}
+        state: dict[str, Any] = {"pid": os.getpid(), "address": self.address if self.web else "", "children": children}
         environment.write_state(self.data, {**state, "environment": values})
-
-
-def run_inside(arguments: list[str], say: Say) -> int:
-    """Start a stack without web, run `manage.py ARGUMENTS` on it with this terminal, stop it; the command's exit code.
-
-    Ctrl-C reaches the command itself, which ends in its own way; the stack stops after it.
-    """
-    stack = Stack(places.data_folder(), given=environment.given(), web=False, say=say)
-    stack.start()
-    try:
-        command = [sys.executable, str(places.CHECKOUT / "manage.py"), *arguments]
-        process = subprocess.Popen(leashed(command), env=stack.environment())
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
-    finally:
-        stack.stop()

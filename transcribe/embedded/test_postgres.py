@@ -100,7 +100,7 @@ def test_it_dies_with_a_parent_that_is_killed() -> None:
     with parent:
         assert parent.stdout is not None
         url = parent.stdout.readline().strip()
-        folder = Path(url.split("host=")[1]).parent
+        folder = Path(url.split("host=")[1].split("&")[0]).parent
         pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
         parent.send_signal(signal.SIGKILL)
     until(lambda: not Path(f"/proc/{pid}").exists())

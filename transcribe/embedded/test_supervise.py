@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_the_end_leaves_nothing_and_goes_backwards(supervisor: Supervisor, tmp_p
     order = tmp_path / "order"
     for name in ("first", "second"):
         script = f"trap 'echo {name} >> {order}; exit' TERM; echo up > {tmp_path / name}; while :; do sleep 0.05; done"
-        supervisor.add(Service(name, lambda script=script: spawn(["sh", "-c", script], output=subprocess.DEVNULL)))
+        supervisor.add(Service(name, partial(spawn, ["sh", "-c", script], output=subprocess.DEVNULL)))
         until((tmp_path / name).exists)
     supervisor.end()
     assert order.read_text().split() == ["second", "first"]
