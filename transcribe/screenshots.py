@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage, Page
+
     from accounts.models import User
     from jobs.models import Job
 
@@ -126,21 +128,23 @@ def served() -> Iterator[str]:
 
 def draw(address: str, pages: dict[str, str], links: dict[str, str], out: Path) -> list[str]:
     """Every page in every look as OUT/name-size-scheme.png; the console's complaints."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import ViewportSize, sync_playwright
+
+    from transcribe.provision import find_browser
 
     complaints: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
         states = {name: _signed_in(browser, address + link) for name, link in links.items()}
         shots = [(name, path, states["anna"]) for name, path in pages.items()]
         shots += [("empty", "/", states["nobody"]), ("sign-in", "/sign-in/", None)]
-        for (size, (width, height)), scheme in product(SIZES.items(), ("light", "dark")):
-            viewport = {"width": width, "height": height}
+        looks: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for (size, (width, height)), scheme in product(SIZES.items(), looks):
+            viewport = ViewportSize(width=width, height=height)
             for name, path, state in shots:
                 context = browser.new_context(viewport=viewport, color_scheme=scheme, storage_state=state)
                 page = context.new_page()
-                page.on("console", lambda said, name=name: _note(complaints, name, said))
-                page.on("pageerror", lambda error, name=name: complaints.append(f"{name}: {error}"))
+                _watch(page, name, complaints)
                 page.goto(address + path)
                 page.wait_for_timeout(400)  # the socket's first message and the rest of the transcript
                 page.screenshot(path=out / f"{name}-{size}-{scheme}.png")
@@ -155,10 +159,14 @@ def _signed_in(browser: Any, link: str) -> Any:
     return page.context.storage_state()
 
 
-def _note(complaints: list[str], name: str, said: Any) -> None:
-    expected = name == "missing" and re.search(r"\b404\b", said.text)
-    if said.type in ("error", "warning") and not expected:
-        complaints.append(f"{name}: {said.text}")
+def _watch(page: "Page", name: str, complaints: list[str]) -> None:
+    def note(said: "ConsoleMessage") -> None:
+        expected = name == "missing" and re.search(r"\b404\b", said.text)
+        if said.type in ("error", "warning") and not expected:
+            complaints.append(f"{name}: {said.text}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(f"{name}: {error}"))
 
 
 def _wait(port: int) -> None:

@@ -20,7 +20,7 @@ HOSTILE = 'a"b\r\nSet-Cookie: x=1\u202egpj.mp3'
 @pytest.fixture
 def job(alice: User, make_job: Callable[..., Job]) -> Job:
     made = make_job(alice, state="succeeded", title=HOSTILE)
-    speak(made.current_run, [" Second, <b>bold</b>\nline. ", "Grüße \u2028 \x1f\"quoted\""], start=10.0)
+    speak(made.current_run, [" Second, <b>bold</b>\nline. ", 'Grüße \u2028 \x1f"quoted"'], start=10.0)
     speak(made.current_run, [" First.", "  "], start=0.0)
     return made
 
@@ -40,7 +40,7 @@ def test_json_is_valid_and_holds_everything(job: Job) -> None:
     assert found["recording"]["title"] == HOSTILE
     assert (found["run"]["state"], found["run"]["model"]) == ("succeeded", "demo")
     assert [(s["start"], s["end"]) for s in found["segments"]] == [(0, 4), (5, 9), (10, 14), (15, 19)]
-    assert found["segments"][3]["text"] == "Grüße \u2028 \x1f\"quoted\""
+    assert found["segments"][3]["text"] == 'Grüße \u2028 \x1f"quoted"'
     assert found["segments"][0]["temperature"] is None
 
 

@@ -55,6 +55,11 @@ if (transcript) {
   }).observe(transcript, { childList: true });
 }
 
+// --- The connection: its loss is said, and its return needs no click --------------------------------------------------
+const root = document.documentElement;
+document.addEventListener("htmx:after:ws:connection", () => (root.dataset.live = "on"));
+document.addEventListener("htmx:ws:close", () => (root.dataset.live = "off"));
+
 document.addEventListener("htmx:before:ws:message", (event) => {
   const html = event.detail.message.text;
   transcript ? hear(html) : makeRoom(html);

@@ -1,0 +1,196 @@
+"""Real Chromium on the real server: what scripts and sockets make of the pages."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from accounts.models import User
+from jobs.live import announce
+from jobs.models import Job
+from jobs.services.finish import finish
+from jobs.speaking import speak
+from transcribe.provision import find_browser
+from transcribe.screenshots import served
+
+Make = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def address(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server on the test database; DEBUG gives it static files without collecting them first."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", database.geturl())
+        patch.setenv("MEDIA_ROOT", str(tmp_path_factory.mktemp("media")))
+        patch.setenv("DEBUG", "true")
+        with served() as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
+        yield playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(chromium: Browser, transactional_db: None, address: str, alice: User) -> Iterator[Page]:
+    """Alice's browser; a complaint in its console fails the test."""
+    client = Client()
+    client.force_login(alice)
+    context = chromium.new_context(base_url=address)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: note(complaints, said))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def note(complaints: list[str], said: ConsoleMessage) -> None:
+    left_early = "closed before the connection is established" in said.text  # a page left while its socket opened
+    if said.type in ("error", "warning") and not left_early:
+        complaints.append(said.text)
+
+
+def listen(page: Page, path: str) -> None:
+    """Open a page and wait until its socket is open: from then on nothing that is announced is missed."""
+    page.goto(path)
+    page.locator("html[data-live=on]").wait_for()
+
+
+def words(page: Page) -> list[str]:
+    return page.locator("#transcript p").all_text_contents()
+
+
+def wait_for_words(page: Page, count: int) -> None:
+    expect(page.locator("#transcript p")).to_have_count(count, timeout=10_000)
+
+
+def test_text_grows_in_time_order_whatever_arrives_first(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running", stage="transcribing")
+    speak(job.current_run, [f"a{n}" for n in range(250)])
+    listen(page, f"/jobs/{job.pk}/")
+    wait_for_words(page, 250)  # 200 in the page, the rest fetched
+    speak(job.current_run, ["c0", "c1"], start=9000.0)
+    announce(job.pk)
+    wait_for_words(page, 252)
+    speak(job.current_run, ["b0", "b1"], start=2000.0)
+    announce(job.pk)
+    wait_for_words(page, 254)
+    assert words(page) == [*(f"a{n}" for n in range(250)), "b0", "b1", "c0", "c1"]
+
+
+def test_more_text_than_one_message_carries_is_fetched(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running", stage="transcribing")
+    listen(page, f"/jobs/{job.pk}/")
+    assert page.get_by_text("The text appears here as it is written.").is_visible()
+    speak(job.current_run, [f"late {n}" for n in range(1300)], start=5000.0)
+    speak(job.current_run, [f"early {n}" for n in range(30)])
+    announce(job.pk)
+    wait_for_words(page, 1330)
+    assert words(page) == [*(f"early {n}" for n in range(30)), *(f"late {n}" for n in range(1300))]
+    assert page.locator("#transcript .more").count() == 0
+
+
+def test_the_end_and_another_run_show_without_a_click(page: Page, alice: User, make_job: Make) -> None:
+    from jobs.services.retry import retry
+
+    job = make_job(alice, state="running", stage="transcribing")
+    speak(job.current_run, ["old words"])
+    listen(page, f"/jobs/{job.pk}/")
+    assert job.current_run is not None
+    finish(job.current_run.pk, attempt=1, worker="w")
+    page.get_by_text("The transcript is ready.").wait_for()
+    assert page.get_by_role("button", name="Run again").is_visible()
+    assert page.locator("#status progress").count() == 0
+    retry(job)
+    page.get_by_text("Waiting in the queue").wait_for()
+    assert page.get_by_text("old words").count() == 0
+
+
+def test_rows_move_and_new_ones_come_first(page: Page, alice: User, make_job: Make) -> None:
+    first = make_job(alice, title="first.mp3", state="running")
+    listen(page, "/")
+    assert first.current_run is not None
+    finish_run(first)
+    page.locator(f"#job-{first.pk}[data-state=succeeded]").wait_for()
+    second = make_job(alice, title="second.mp3")
+    announce(second.pk)
+    page.get_by_text("second.mp3").wait_for()
+    assert page.locator(".row-title").all_inner_texts() == ["second.mp3", "first.mp3"]
+
+
+def finish_run(job: Job) -> None:
+    speak(job.current_run, ["words"])
+    assert job.current_run is not None
+    assert finish(job.current_run.pk, attempt=1, worker="w")
+
+
+def test_the_first_recording_replaces_the_invitation(page: Page, alice: User, make_job: Make) -> None:
+    listen(page, "/")
+    assert page.get_by_text("No recordings yet").is_visible()
+    announce(make_job(alice, title="first.mp3").pk)
+    page.get_by_text("first.mp3").wait_for()
+
+
+def test_a_lost_connection_is_said_and_comes_back(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running", stage="transcribing")
+    listen(page, f"/jobs/{job.pk}/")
+    note = page.get_by_text("The connection to the server was lost.")
+    assert not note.is_visible()
+    page.evaluate(f"""() => {{
+        const connection = htmx.ext.ws.getRegistry().get("/live/{job.pk}/");
+        connection.config.reconnectDelay = 2000;
+        connection.socket.close();
+    }}""")
+    note.wait_for()
+    speak(job.current_run, ["said meanwhile"])
+    announce(job.pk)
+    wait_for_words(page, 1)
+    assert not note.is_visible()
+
+
+def test_upload_leads_to_the_recording(page: Page, tmp_path: Path) -> None:
+    recording = tmp_path / "talk.mp3"
+    recording.write_bytes(b"sound" * 100_000)
+    page.goto("/upload")
+    page.get_by_label("Spoken language").select_option("German")
+    page.locator("input[type=file]").set_input_files(recording)
+    assert page.get_by_text("talk.mp3 · 488 kB").is_visible()
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}/$"))
+    assert page.get_by_role("heading", name="talk.mp3").is_visible()
+    job = Job.objects.select_related("current_run").get()
+    assert job.current_run is not None
+    assert job.current_run.options == {"language": "de"}
+
+
+def test_an_empty_file_is_a_sentence_and_nothing_is_sent(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "nothing.mp3").touch()
+    page.goto("/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "nothing.mp3")
+    page.get_by_role("button", name="Upload").click()
+    assert "This file is empty" in page.get_by_role("alert").inner_text()
+    assert not Job.objects.exists()
+
+
+def test_cancel_and_delete_by_buttons(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice)
+    page.goto(f"/jobs/{job.pk}/")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled", exact=True).first.wait_for()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("were deleted").wait_for()
+    assert not Job.objects.exists()

@@ -1,0 +1,212 @@
+"""The page of one recording: what it says in each state, its buttons, and a long transcript in parts."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from jobs.models import Job, Run, RunEvent
+from jobs.speaking import speak
+
+Make = Callable[..., Job]
+PAGES = ("", "transcript/", "delete/", "download/txt/")
+ACTS = ("cancel/", "again/", "delete/")
+
+
+@pytest.fixture
+def page(client: Client, alice: User) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def text(client: Client, job: Job, rest: str = "") -> str:
+    answer = client.get(f"/jobs/{job.pk}/{rest}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def state(job: Job) -> str:
+    assert job.current_run is not None
+    return Run.objects.get(pk=job.current_run.pk).state
+
+
+def test_not_yours_not_there_and_not_signed_in(client: Client, alice: User, bob: User, make_job: Make) -> None:
+    job = make_job(alice)
+    for path in [f"/jobs/{job.pk}/{rest}" for rest in PAGES]:
+        assert client.get(path)["Location"].startswith("/sign-in/")
+    client.force_login(bob)
+    for pk in (job.pk, uuid4()):
+        gets = [client.get(f"/jobs/{pk}/{rest}?run={job.current_run}") for rest in PAGES]
+        posts = [client.post(f"/jobs/{pk}/{rest}") for rest in ACTS]
+        assert {answer.status_code for answer in gets + posts} == {404}
+    assert state(job) == "queued"
+
+
+def test_staff_are_strangers_here_too(client: Client, alice: User, charlie: User, make_job: Make) -> None:
+    client.force_login(charlie)
+    assert client.get(f"/jobs/{make_job(alice).pk}/").status_code == 404
+
+
+@pytest.mark.parametrize("rest", ["cancel/", "again/"])
+def test_acts_are_posted(page: Client, alice: User, make_job: Make, rest: str) -> None:
+    job = make_job(alice)
+    assert page.get(f"/jobs/{job.pk}/{rest}").status_code == 405
+    assert page.post(f"/jobs/{job.pk}/").status_code == 405
+    assert state(job) == "queued"
+
+
+def test_text_is_text(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded", title="</title><script>x")
+    speak(job.current_run, ["<img src=x onerror=alert(1)>"])
+    found = text(page, job)
+    assert "<img src=x" not in found
+    assert "&lt;img src=x onerror=alert(1)&gt;" in found
+    assert "<script>x" not in found
+
+
+def test_a_running_one_says_how_far_it_is_and_can_be_cancelled(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running", stage="transcribing")
+    speak(job.current_run, ["Hello."])
+    found = text(page, job)
+    assert "Writing down what is said: 100 % done" in found
+    assert 'value="100"' in found
+    assert f'formaction="/jobs/{job.pk}/cancel/"' in found
+    assert "/again/" not in found
+    assert f'hx-ws:connect="/live/{job.pk}/"' in found
+
+
+def test_facts_history_and_warnings(page: Client, alice: User, make_job: Make) -> None:
+    warnings = [{"code": "cut_short", "detail": "The file ends early."}]
+    job = make_job(
+        alice, state="succeeded", language="de", language_probability=0.934, model_sha256="abcdef123456" + "7" * 52
+    )
+    Job.objects.update(duration=3723.0)
+    Run.objects.update(warnings=warnings)
+    for stage in ("transcribing", "transcribing", ""):
+        RunEvent.objects.create(run=job.runs.get(), state="running" if stage else "succeeded", stage=stage)
+    found = text(page, job)
+    for part in ("1 h 2 min", "German", "93 % sure", "abcdef123456<", "The file ends early.", "cut_short"):
+        assert part in found
+    assert found.count("<span>Writing down what is said</span>") == 1
+
+
+def test_silence_is_said_and_can_be_downloaded(page: Client, alice: User, make_job: Make) -> None:
+    found = text(page, make_job(alice, state="succeeded"))
+    assert "No speech was found in this recording." in found
+    assert "/download/txt/" in found
+
+
+def test_a_failure_says_why_what_was_kept_and_what_to_do(page: Client, alice: User, make_job: Make) -> None:
+    refused = text(page, make_job(alice, state="failed", reason="no_audio", detail="There is no sound in this file."))
+    assert "There is no sound in this file." in refused
+    assert "was not kept" in refused
+    assert '<small class="code">no_audio</small>' in refused
+    assert "/again/" not in refused
+    broken = text(page, make_job(alice, state="failed", reason="poison", detail="The engine died twice."))
+    assert "are kept" in broken
+    assert "/again/" in broken
+
+
+def test_cancelling_twice_is_fine_and_after_the_end_a_message(page: Client, alice: User, make_job: Make) -> None:
+    job, ended = make_job(alice), make_job(alice, state="succeeded")
+    for _ in range(2):
+        answer = page.post(f"/jobs/{job.pk}/cancel/", follow=True)
+        assert 'class="message"' not in answer.content.decode()
+    assert state(job) == "cancelled"
+    assert "already succeeded" in page.post(f"/jobs/{ended.pk}/cancel/", follow=True).content.decode()
+    assert state(ended) == "succeeded"
+
+
+def test_run_again_makes_another_run_and_only_one(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="cancelled", options={"language": "de"})
+    page.post(f"/jobs/{job.pk}/again/")
+    answer = page.post(f"/jobs/{job.pk}/again/", follow=True)
+    assert "being transcribed already" in answer.content.decode()
+    assert [(run.number, run.state, run.options) for run in job.runs.order_by("number")] == [
+        (1, "cancelled", {"language": "de"}),
+        (2, "queued", {"language": "de"}),
+    ]
+
+
+def test_run_again_without_the_file_is_a_message(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="failed")
+    job.path.unlink()
+    assert "Upload the file again" in page.post(f"/jobs/{job.pk}/again/", follow=True).content.decode()
+
+
+def test_delete_asks_first_then_deletes_everything(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    asked = text(page, job, "delete/")
+    assert "It is being transcribed at the moment; that stops." in asked
+    assert job.folder.exists()
+    assert page.post(f"/jobs/{job.pk}/delete/")["Location"] == "/"
+    assert not Job.objects.exists()
+    assert not job.folder.exists()
+    assert page.post(f"/jobs/{job.pk}/delete/").status_code == 404
+
+
+def test_a_long_transcript_begins_at_once_and_the_rest_follows(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded")
+    later = speak(job.current_run, [f"later {n}" for n in range(900)], start=2000.0)
+    speak(job.current_run, [f"first {n}" for n in range(400)])
+    found = text(page, job)
+    shown = re.findall(r"<p>(\w+ \d+)</p>", found)
+    assert shown == [f"first {n}" for n in range(200)]
+    while (rest := re.search(r'hx-get="/jobs/[^/]+/(transcript/[^"]+)"', found)) is not None:
+        found = text(page, job, rest[1].replace("&amp;", "&"))
+        shown += re.findall(r"<p>(\w+ \d+)</p>", found)
+    assert shown == [f"first {n}" for n in range(400)] + [f"later {n}" for n in range(900)]
+    missed = text(page, job, f"transcript/?run={job.current_run}&newer={later[-1].pk}")
+    assert re.findall(r"<p>(\w+ \d+)</p>", missed) == [f"first {n}" for n in range(400)]
+
+
+def test_its_length_costs_no_queries(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    counts = []
+    for more in (5, 195, 400):
+        speak(job.current_run, ["word"] * more)
+        with CaptureQueriesContext(connection) as captured:
+            text(page, job)
+        counts.append(len(captured))
+    assert counts[0] == counts[1] == counts[2] <= 15
+
+
+@pytest.mark.parametrize("mark", ["after=x", "after=1_2_3", "after=1_99999999999999999999", "newer=x", "after=nan_1"])
+def test_bad_marks_are_404(page: Client, alice: User, make_job: Make, mark: str) -> None:
+    job = make_job(alice)
+    assert page.get(f"/jobs/{job.pk}/transcript/?run={job.current_run}&{mark}").status_code in (200, 404)
+    assert page.get(f"/jobs/{job.pk}/transcript/?{mark}").status_code == 404
+    assert page.get(f"/jobs/{job.pk}/transcript/?run={uuid4()}").status_code == 404
+
+
+def test_the_run_of_another_recording_is_not_read_through_ones_own(
+    page: Client, alice: User, bob: User, make_job: Make
+) -> None:
+    mine, his = make_job(alice), make_job(bob)
+    speak(his.current_run, ["secret"])
+    assert page.get(f"/jobs/{mine.pk}/transcript/?run={his.current_run}").status_code == 404
+
+
+def test_forged_posts_are_refused(alice: User, make_job: Make) -> None:
+    job = make_job(alice)
+    forger = Client(enforce_csrf_checks=True)
+    forger.force_login(alice)
+    assert {forger.post(f"/jobs/{job.pk}/{rest}").status_code for rest in ACTS} == {403}
+    assert state(job) == "queued"
+
+
+def test_an_error_of_ours_has_a_page(page: Client, alice: User, make_job: Make, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("jobs.views.partials.job_context", broken)
+    page.raise_request_exception = False
+    answer = page.get(f"/jobs/{make_job(alice).pk}/")
+    assert answer.status_code == 500
+    assert "are kept" in answer.content.decode()

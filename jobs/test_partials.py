@@ -1,0 +1,73 @@
+"""Fragments for open pages: what htmx swaps, and which text is sent."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from jobs.models import Job
+from jobs.partials import SEGMENTS_AT_ONCE, render_gone, render_job, render_row, render_rows
+from jobs.speaking import speak
+
+Make = Callable[..., Job]
+
+
+def ids(html: str) -> list[int]:
+    return [int(found) for found in re.findall(r'<li id="s(\d+)"', html)]
+
+
+def test_a_row_is_one_element_that_finds_its_place(alice: User, make_job: Make) -> None:
+    job = make_job(alice, title="<b>.mp3", state="running")
+    html = render_row(job, alice)
+    assert html.startswith(f'<li id="job-{job.pk}"')
+    assert html.count("hx-swap-oob") == 1
+    assert "&lt;b&gt;.mp3" in html
+
+
+def test_many_rows_cost_as_many_queries_as_one(alice: User, make_job: Make, django_assert_max_num_queries: Any) -> None:
+    jobs = [make_job(alice, state=state) for state in ("queued", "running", "failed") * 3]
+    with django_assert_max_num_queries(5):
+        assert render_rows(jobs, alice).count("<li ") == 9
+
+
+def test_a_deleted_one_leaves(alice: User, make_job: Make) -> None:
+    job = make_job(alice)
+    assert render_gone(job.pk) == f'<li id="job-{job.pk}" hx-swap-oob="delete"></li>'
+
+
+def test_only_text_beyond_the_last_is_sent(alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    first = speak(job.current_run, ["one", "two"])
+    html, last = render_job(job, alice, 0)
+    assert (ids(html), last) == ([s.pk for s in first], first[-1].pk)
+    html, same = render_job(job, alice, last)
+    assert (ids(html), same) == ([], last)
+    assert "beforeend" not in html
+    more = speak(job.current_run, ["three"])
+    html, last = render_job(job, alice, last)
+    assert (ids(html), last) == ([more[0].pk], more[0].pk)
+
+
+def test_after_a_long_absence_the_newest_are_sent_and_the_gap_is_named(alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    stored = speak(job.current_run, ["word"] * (SEGMENTS_AT_ONCE + 7))
+    html, last = render_job(job, alice, 0)
+    assert ids(html) == [s.pk for s in stored[7:]]
+    assert f'data-before="{stored[6].pk}"' in html
+    assert last == stored[-1].pk
+
+
+def test_status_facts_and_history_come_along(alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded", finished_at=timezone.now())
+    html, last = render_job(job, alice, 0)
+    assert last == 0
+    assert re.findall(r'id="(\w+)"[^>]*hx-swap-oob="(\w+)"', html) == [("status", "outerMorph"), ("side", "outerMorph")]
+    assert "csrf" not in html
+
+
+def test_a_job_without_a_run_is_no_error(alice: User) -> None:
+    job = Job.objects.create(owner=alice, title="bare", size=1, sha256="0" * 64)
+    assert render_job(job, alice, 5)[1] == 5
+    assert "bare" in render_row(job, alice)
