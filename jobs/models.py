@@ -2,6 +2,7 @@
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -9,11 +10,16 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.states import RunState
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
 
 class OwnedQuerySet(models.QuerySet["Job"]):
-    def visible_to(self, user: object) -> "OwnedQuerySet":
+    def visible_to(self, user: "User | AnonymousUser") -> "OwnedQuerySet":
         """The rows this person may see. Every door asks here: not yours and not there are the same."""
-        return self.filter(owner=user) if getattr(user, "is_active", False) else self.none()
+        return self.filter(owner=user.pk) if user.is_active and user.pk else self.none()
 
 
 class Upload(models.Model):

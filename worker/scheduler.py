@@ -27,6 +27,7 @@ from jobs.models import Run, Worker
 from jobs.services import admit as admission
 from jobs.services.cancel import finish_cancel
 from jobs.services.finish import fail
+from jobs.services.sweep import sweep
 from jobs.states import OPEN, RunState
 from worker import contract
 from worker.presence import live_workers
@@ -35,6 +36,7 @@ from worker.wake import Wake
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
+SWEEP_SECONDS = 3600.0
 RUNS_FOR_EACH_SLOT = 2  # what Temporal holds is first in, first out; holding little keeps the share fair
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -51,7 +53,7 @@ class Scheduler:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
-        self._repaired_at = 0.0
+        self._repaired_at = self._swept_at = float("-inf")
 
     async def run(self, wake: Wake) -> None:
         while True:
@@ -81,6 +83,9 @@ class Scheduler:
         if time.monotonic() - self._repaired_at >= settings.REPAIR_SECONDS:
             await self._repair()
             self._repaired_at = time.monotonic()
+        if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
+            await self._in_thread(sweep)
+            self._swept_at = time.monotonic()
 
     async def _admit(self) -> None:
         for run in await self._in_thread(runs_to_admit):

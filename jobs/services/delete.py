@@ -5,6 +5,7 @@ from contextlib import suppress
 from django.db import transaction
 
 from jobs.errors import Conflict
+from jobs.live import announce
 from jobs.models import Job
 from jobs.services.cancel import cancel
 from jobs.services.files import remove_recording
@@ -15,6 +16,7 @@ def delete(job: Job) -> None:
     with suppress(Conflict):  # it had ended
         cancel(job)
     with transaction.atomic():
+        announce(job.pk)  # open pages look again, and find nothing
         Job.objects.filter(pk=job.pk).update(current_run=None)
         Job.objects.filter(pk=job.pk).delete()
     remove_recording(job)

@@ -1,5 +1,6 @@
 """A complete upload becomes a recording with its first run: one transaction, one verb for every door."""
 
+import os
 from pathlib import Path
 from uuid import UUID
 
@@ -46,6 +47,12 @@ def add_run(job: Job, options: Options) -> Run:
 
 
 def move_in(source: Path, target: Path) -> None:
-    """Rename into a folder of its own; media is one file system, so this copies nothing."""
+    """Rename into a folder of its own, for good; media is one file system, so this copies nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
+    for folder in (target.parent, target.parent.parent):  # a power cut must not take the rename back
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
