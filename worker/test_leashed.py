@@ -94,10 +94,17 @@ def test_a_failure_of_the_caller_kills_the_child_too(two_hours: Path, tmp_path: 
 
 
 def test_a_child_that_stalls_is_killed(two_hours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leashed, "STALL_SECONDS", 0.5)
+    frozen: list[int] = []
+
+    def freeze(_: float) -> None:
+        frozen.append(child())
+        os.kill(frozen[0], signal.SIGSTOP)
+        monkeypatch.setattr(leashed, "STALL_SECONDS", 0.5)  # only now: starting takes longer than that
+
     with pytest.raises(media.MediaRefused, match="corrupt") as caught:
-        read(two_hours, tmp_path, on_progress=lambda _: os.kill(child(), signal.SIGSTOP))
+        read(two_hours, tmp_path, on_progress=freeze)
     assert "halt" in caught.value.detail
+    assert is_gone(frozen[0])
     assert list(tmp_path.iterdir()) == []
 
 
