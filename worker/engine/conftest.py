@@ -90,7 +90,7 @@ def decode(source: Path, target: Path) -> None:
 def cut_at_pauses(samples: Path, seconds: float) -> list[Piece]:
     """Windows of 20-30 s over the first `seconds`, each cut where it is quietest."""
     sound = np.fromfile(samples, "<i2", count=int(seconds * SAMPLE_RATE)).astype(np.float64)
-    loudness = np.convolve(sound**2, np.ones(SAMPLE_RATE // 10), "same")
+    loudness = np.convolve(sound**2, np.ones(SAMPLE_RATE * 3 // 10), "same")  # between sentences, not words
     edges = [0]
     while len(sound) - edges[-1] > 30 * SAMPLE_RATE:
         first, last = edges[-1] + 20 * SAMPLE_RATE, edges[-1] + 30 * SAMPLE_RATE

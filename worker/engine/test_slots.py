@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,17 +70,20 @@ def word_errors(heard: Sequence[str], said: Sequence[str]) -> int:
     return min(row)
 
 
-@pytest.mark.parametrize("name", ["english", "german"])
-def test_speech_is_heard(pool: SlotPool, slot: Slot, speech: Callable[[str], Path], name: str) -> None:
+@pytest.mark.parametrize(("name", "language", "errors"), [("english", "en", 0.05), ("german", "de", 0.1)])
+def test_speech_is_heard(
+    pool: SlotPool, slot: Slot, speech: Callable[[str], Path], name: str, language: str, errors: float
+) -> None:
+    """Bounds for this path through the engine; how well the demo model hears is measured where it is trained."""
     samples = speech(name)
     pieces = cut_at_pauses(samples, 90)[:-1]  # the last one ends in a word
     vote = slot.vote_language(samples, pieces, poll=nothing)
-    assert vote.language == {"english": "en", "german": "de"}[name]
+    assert vote.language == language
     heard = slot.hear(samples, pieces, Options(vote.language), poll=nothing)
     words = [word for segments in heard.values() for segment in segments for word in segment.text.split()]
     said = (DEMO / "samples" / f"{name}.txt").read_text().split()
     assert len(words) > 100
-    assert word_errors(words, said) <= 0.05 * len(words)
+    assert word_errors(words, said) <= errors * len(words)
     assert pool.speed() > 1
 
 
@@ -254,5 +258,5 @@ def test_children_die_with_their_parent_and_it_loads_nothing_heavy(english: Path
         assert is_alive(int(one))
         assert is_alive(int(other))
         parent.kill()
-    while is_alive(int(one)) or is_alive(int(other)):  # the test's own time limit, if they live on
-        pass
+    while is_alive(int(one)) or is_alive(int(other)):  # for ever, if they live on: the runner's time limit ends it
+        time.sleep(0.02)
