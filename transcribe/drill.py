@@ -18,6 +18,7 @@ from transcribe.embedded.stack import Stack
 SAMPLES = Path(__file__).resolve().parent.parent / "worker" / "demo" / "samples"
 DEMO = SAMPLES.parent / "demo.pt"
 LOOK_SECONDS = 0.2
+WINDOWS = "FROM jobs_window w JOIN jobs_run r ON r.id = w.run_id WHERE r.job_id = %s"
 
 
 def long_recording(target: Path, minutes: int, language: str = "english") -> Path:
@@ -91,11 +92,11 @@ class Drill:
         return str(state), str(reason)
 
     def done_windows(self, job: str) -> int:
-        return int(self.rows(f"SELECT count(*) {_WINDOWS} AND w.done_at IS NOT NULL", job)[0][0])
+        return int(self.rows(f"SELECT count(*) {WINDOWS} AND w.done_at IS NOT NULL", job)[0][0])
 
     def attempts(self, job: str) -> list[int]:
         """How often each window was handed to an engine."""
-        return [row[0] for row in self.rows(f"SELECT w.attempts {_WINDOWS} ORDER BY w.index", job)]
+        return [row[0] for row in self.rows(f"SELECT w.attempts {WINDOWS} ORDER BY w.index", job)]
 
     def text(self, job: str) -> list[str]:
         query = (
@@ -130,6 +131,3 @@ class Drill:
     def _request(self, url: str, body: bytes, headers: Mapping[str, str]) -> urllib.request.Request:
         origin = {"Origin": self.stack.address, "Referer": self.stack.address + "/upload"}
         return urllib.request.Request(self.stack.address + url, body, {**origin, **headers})  # noqa: S310
-
-
-_WINDOWS = "FROM jobs_window w JOIN jobs_run r ON r.id = w.run_id WHERE r.job_id = %s"

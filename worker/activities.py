@@ -156,9 +156,10 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        windows.hand_over(batch)
         options = Options(language=run.language, seed=run.number)
         try:
+            slot.warm(watch.poll)  # a child that dies while it loads says nothing about these windows
+            windows.hand_over(batch)
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
