@@ -38,19 +38,19 @@ class Leashed:
         self._limit_seconds = limit_seconds
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="decode-")  # empty, and its working directory
         self._errors = tempfile.TemporaryFile()
         numbers = [os.getpid(), *self._files, self._limit_seconds, MEMORY]
-        self._child = subprocess.Popen(
-            [sys.executable, "-I", "-c", START, str(ROOT), *map(str, numbers)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            pass_fds=self._files,
-            env=ENVIRONMENT,
-            cwd=self._folder.name,
-            start_new_session=True,
-        )
+        with tempfile.TemporaryDirectory(prefix="decode-") as folder:  # gone again once the child stands in it
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", "-c", START, str(ROOT), *map(str, numbers)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                pass_fds=self._files,
+                env=ENVIRONMENT,
+                cwd=folder,
+                start_new_session=True,
+            )
         return self
 
     def __exit__(
@@ -60,7 +60,6 @@ class Leashed:
         assert self._child.stdout
         self._child.stdout.close()
         self._errors.close()
-        self._folder.cleanup()
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """What the child says, and `{}` at least every half second when it says nothing; ends when the child does.
