@@ -62,6 +62,8 @@ def test_silence_is_said() -> None:
 def test_history_names_the_cause() -> None:
     assert words.event(RunEvent(state="failed", detail="It has no audio track.")) == "Failed: It has no audio track."
     assert words.event(RunEvent(state="cancelled", reason="cancelled")) == "Cancelled: Stopped by you"
+    lost = RunEvent(state="running", stage="transcribing", reason="workflow_lost")
+    assert words.event(lost) == "Writing down what is said: Started again after an interruption"
     assert words.event(RunEvent(state="running", stage="preparing")) == "Reading the recording"
 
 

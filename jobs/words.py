@@ -27,7 +27,7 @@ STAGES: dict[str, Promise] = {
 }
 REASONS: dict[str, Promise] = {
     "cancelled": gettext_lazy("Stopped by you"),
-    "restarted": gettext_lazy("Started again after an interruption"),
+    "workflow_lost": gettext_lazy("Started again after an interruption"),
 }
 ICONS = {
     RunState.QUEUED: "clock",
@@ -52,7 +52,7 @@ def stage(code: str) -> str:
 def event(moved: RunEvent) -> str:
     """One line of the history: what began or ended, and why where a cause is known."""
     said = stage(moved.stage) or str(STATES[RunState(moved.state)])
-    cause = str(REASONS.get(moved.reason, "")) or moved.detail
+    cause = moved.detail or str(REASONS.get(moved.reason, ""))
     return f"{said}: {cause}" if cause else said
 
 
