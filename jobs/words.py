@@ -28,6 +28,7 @@ STAGES: dict[str, Promise] = {
 REASONS: dict[str, Promise] = {
     "cancelled": gettext_lazy("Stopped by you"),
     "workflow_lost": gettext_lazy("Started again after an interruption"),
+    "workflow_closed": gettext_lazy("Started again after an interruption"),
 }
 ICONS = {
     RunState.QUEUED: "clock",
