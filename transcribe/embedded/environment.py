@@ -49,7 +49,10 @@ def needs_stack() -> bool:
 
 def given() -> dict[str, str]:
     """What the operator chose. Values that `prepare` made are not among them."""
-    return {name: os.environ[name] for name in CHOICES if os.environ.get(name) and name not in _ours}
+    from transcribe import env  # it needs Django, which the other functions here do not
+
+    chosen = {name: env.text(name, "") for name in CHOICES if name not in _ours}
+    return {name: value for name, value in chosen.items() if value}
 
 
 def secret_key(data: Path) -> str:
@@ -105,13 +108,11 @@ def _embed(data: Path) -> None:
     from transcribe.embedded.postgres import Postgres
 
     values = {"TRANSCRIBE_EMBEDDED": "true", "DATA_DIR": str(data), "SECRET_KEY": secret_key(data)}
-    if not {"DATABASE_URL", "DATABASE_URL_FILE"} & set(os.environ):
-        values["DATABASE_URL"] = Postgres(data).url  # known before the server runs
-    _set(values)
+    _set({**values, "DATABASE_URL": Postgres(data).url})  # known before the server runs
 
 
 def _set(values: Mapping[str, str]) -> None:
     for name, value in values.items():
-        if name not in os.environ:
+        if name not in os.environ and f"{name}_FILE" not in os.environ:
             os.environ[name] = value
             _ours.add(name)

@@ -53,6 +53,7 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         self._allow()
+        self._wait_for_the_last_one()
         self.spawn()
         self._wait()
 
@@ -148,6 +149,19 @@ class Postgres:
         for path, line in ((self._rules, "local all all peer map=stack"), (self._names, names)):
             path.write_text(line + "\n")
             path.chmod(0o644)
+
+    def _wait_for_the_last_one(self) -> None:
+        """After a kill of the stack, the server of that life takes a moment to write all down and end."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                pid = (self.data / "postmaster.pid").read_text().split()[0]
+                owner = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (OSError, IndexError):
+                return
+            if bytes(self.data) not in owner:
+                return
+            time.sleep(0.05)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

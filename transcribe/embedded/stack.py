@@ -24,7 +24,7 @@ from worker.model import ModelMissing, choose
 
 DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
 WEB_SECONDS, WORKER_SECONDS = 60, 600
-LOCK_TRIES = 5
+TRIES = 5  # a tenth of a second apart
 Say = Callable[[str], None]
 
 
@@ -58,7 +58,8 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """What a Django command needs in order to work on this stack, the caller's environment included."""
-        return {**os.environ, **self._values}
+        files = {f"{name}_FILE" for name in self._values}  # they would win over the values
+        return {**{name: value for name, value in os.environ.items() if name not in files}, **self._values}
 
     def start(self) -> None:
         """Raises StackError, with nothing left running."""
@@ -110,7 +111,7 @@ class Stack:
         return done.stdout
 
     def _start(self) -> None:
-        if self.web and is_taken(self.port):
+        if self.web and self._stays_taken():
             raise RuntimeError(f"Port {self.port} is taken by another program. Choose another with --port.")
         self._values = {
             "TRANSCRIBE_EMBEDDED": "true",
@@ -138,6 +139,14 @@ class Stack:
         self.supervisor.watch()
         self._welcome(first["username"], first["link"])
 
+    def _stays_taken(self) -> bool:
+        """A stack that was killed a moment ago may still be letting go of its port."""
+        for _ in range(TRIES):
+            if not is_taken(self.port):
+                return False
+            time.sleep(0.1)
+        return True
+
     def _start_postgres(self) -> None:
         if url := self.given.get("DATABASE_URL"):
             self._values["DATABASE_URL"] = url
@@ -154,7 +163,7 @@ class Stack:
             return
         with self._step("Temporal"):
             self.temporal = Temporal(self.data)
-            self._values["TEMPORAL_ADDRESS"] = self.temporal.address
+            self._values |= {"TEMPORAL_ADDRESS": self.temporal.address, "TEMPORAL_NAMESPACE": "default"}
             self.temporal.start(self.say)
             self.supervisor.add(self.temporal.service())
 
@@ -228,7 +237,7 @@ class Stack:
     def _take_lock(self) -> None:
         path = environment.lock_file(places.make(self.data))
         self._lock = path.open("a")
-        for left in reversed(range(LOCK_TRIES)):  # another command may be looking at this moment
+        for left in reversed(range(TRIES)):  # another command may be looking at this moment
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break

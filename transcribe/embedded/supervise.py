@@ -97,7 +97,7 @@ class Supervisor:
         now = time.monotonic()
         if service.due is not None:
             if now >= service.due:
-                self._start(service)
+                self._start_again(service)
         elif service.process is not None and service.process.poll() is not None:
             steady = now - service.born > STEADY_SECONDS
             service.delay = FIRST_DELAY if steady or not service.delay else min(service.delay * 2, LONGEST_DELAY)
@@ -105,6 +105,14 @@ class Supervisor:
             sweep(service.process.pid)
             how = _how(service.process.returncode)
             self._say(f"{service.name} ended unexpectedly ({how}). It starts again in {service.delay:.0f} s.")
+
+    def _start_again(self, service: Service) -> None:
+        """This thread must not end: its children would end with it."""
+        try:
+            self._start(service)
+        except OSError as error:  # no memory, or no process to be had
+            service.due = time.monotonic() + LONGEST_DELAY
+            self._say(f"{service.name} could not be started ({error.strerror}). Next try in {LONGEST_DELAY:.0f} s.")
 
     def _start(self, service: Service) -> None:
         service.due = None

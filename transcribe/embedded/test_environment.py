@@ -37,6 +37,15 @@ def test_what_the_operator_chose_stays_theirs(data: Path, monkeypatch: pytest.Mo
     assert not environment.needs_stack()
 
 
+def test_a_choice_in_a_file_is_a_choice_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "url").write_text("postgresql://elsewhere/house\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(data / "url"))
+    environment.prepare(["manage.py", "up"])
+    assert environment.given() == {"DATABASE_URL": "postgresql://elsewhere/house"}
+    assert not environment.needs_stack()
+    assert "DATABASE_URL" not in os.environ
+
+
 def test_the_secret_key_is_made_once_and_private(data: Path) -> None:
     first = environment.secret_key(data)
     assert len(first) >= 32

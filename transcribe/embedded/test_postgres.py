@@ -93,6 +93,15 @@ def test_killed_it_comes_back_with_its_data(server: Postgres) -> None:
     assert not server.answers()
 
 
+def test_a_new_start_waits_until_the_last_server_has_ended(server: Postgres) -> None:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGINT)  # as the leash does when the stack is killed: nobody waits for it
+    again = Postgres(server.folder, durable=False)
+    again.start()
+    assert again.answers()
+    again.stop()
+
+
 def test_it_dies_with_a_parent_that_is_killed() -> None:
     code = "from transcribe.embedded.postgres import start_for_tests as start; import time; "
     code += "print(start(), flush=True); time.sleep(600)"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -54,7 +55,6 @@ class Up:
     def _read(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout as lines:
-            self.lines += []
             for line in lines:
                 self.lines.append(line.rstrip())
 
@@ -135,9 +135,10 @@ def test_a_first_life(up: Up, data: Path) -> None:
 
 def test_a_second_life_keeps_all_and_takes_its_children_along_when_killed(up: Up) -> None:
     assert not up.said("password")
-    children = up.children()
+    family = psutil.Process(up.process.pid).children(recursive=True)  # those of worker and database included
+    assert set(up.children().values()) < {process.pid for process in family}
     up.end(signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in children.values()))
+    until(lambda: not any(process.is_running() and alive(process.pid) for process in family))
 
 
 def answers(url: str) -> bool:

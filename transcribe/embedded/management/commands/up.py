@@ -1,5 +1,6 @@
 """`manage.py up`: the embedded stack, in the foreground. For trials and tests, never for production."""
 
+import contextlib
 import signal
 import threading
 from argparse import ArgumentParser
@@ -27,7 +28,8 @@ class Command(BaseCommand):
         self._say("Transcribe, the embedded stack: for trials and tests, never for production.")
         self._say(f"Data folder: {data}")
         for number in SIGNALS:
-            signal.signal(number, _end)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means: go on
+                signal.signal(number, _end)
         try:
             stack.start()
             self._say("Press Ctrl-C to stop.")
@@ -42,8 +44,10 @@ class Command(BaseCommand):
         self._say("Stopped. All data is kept.")
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        """Nobody may be reading any more; the children must not suffer from that."""
+        with contextlib.suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
