@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate
+from typing import Any
 from uuid import UUID
 
 from django.db import close_old_connections
@@ -30,14 +30,14 @@ ATTEMPTS_ALLOWED = 5  # of failures nobody foresaw; deaths of a worker do not ra
 VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 
-def guarded[**P, R](body: Callable[Concatenate["Activities", P], R]) -> Callable[Concatenate["Activities", P], R]:
+def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
     """Fresh database connections on this thread, and every failure as something the workflow can act on."""
 
     @functools.wraps(body)
-    def run(self: "Activities", *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
         close_old_connections()  # Temporal's threads never see Django's request signals
         try:
-            return body(self, *args, **kwargs)
+            return body(*args, **kwargs)
         except Stopped:
             raise stopped() from None
         except (ApplicationError, CancelledError):

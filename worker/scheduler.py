@@ -165,7 +165,7 @@ def runs_to_admit() -> list[Run]:
         .order_by("created_at", "id")
     )
     busy = Counter(Run.objects.filter(under_way()).values_list("job__owner_id", flat=True))
-    chosen = []
+    chosen: list[Run] = []
     while waiting and len(chosen) < room:
         run = min(waiting, key=lambda r: busy[r.job.owner_id])  # min keeps the oldest of equals
         waiting.remove(run)

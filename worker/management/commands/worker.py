@@ -20,6 +20,7 @@ from worker.activities import Activities
 from worker.client import connect
 from worker.contract import MEDIA_QUEUE, transcribe_queue
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
+from worker.media import landlock_problem
 from worker.model import ModelMissing, resolve
 from worker.presence import Presence
 from worker.scheduler import Scheduler
@@ -40,11 +41,20 @@ class Command(BaseCommand):
         parser.add_argument("--name", default=settings.MODEL_NAME, help="the name runs know the model by")
 
     def handle(self, *args: Any, model: str, name: str, **options: Any) -> None:
+        self._check_sandbox()
         pool = self._engine(model, name)
         try:
             asyncio.run(serve(pool))
         finally:
             pool.close()
+
+    def _check_sandbox(self) -> None:
+        """Recordings are hostile until decoded: in production no worker starts on a kernel that cannot shut them in."""
+        problem = landlock_problem()
+        if problem and not settings.EMBEDDED:
+            raise CommandError(problem)
+        if problem:
+            logger.warning("%s", problem)
 
     def _engine(self, model: str, name: str) -> SlotPool:
         try:

@@ -61,7 +61,7 @@ class Command(BaseCommand):
         try:
             stack.start()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is its to answer
-            command = [sys.executable, places.CHECKOUT / "manage.py", *sys.argv[1:]]
+            command = [sys.executable, str(places.CHECKOUT / "manage.py"), *sys.argv[1:]]
             return subprocess.run(command, env=stack.environment(), check=False).returncode
         except StackError as error:
             raise CommandError(str(error)) from error
