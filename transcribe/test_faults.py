@@ -214,3 +214,22 @@ def test_the_terminal_command_uses_the_running_stack(drill: Drill, tmp_path: Pat
         rate = word_errors(said, heard) / len(said)
         print(language, f"word error {rate:.2%}")
         assert rate <= 0.02
+
+
+def test_a_second_worker_shares_the_work(drill: Drill, recording: Path) -> None:
+    command = [sys.executable, "manage.py", "worker"]
+    with subprocess.Popen(command, env={**drill.stack.environment(), "ENGINE_SLOTS": "1"}) as second:
+        try:
+            seen = "SELECT 1 FROM jobs_worker WHERE pid = %s"
+            drill.wait(lambda: drill.rows(seen, second.pid) != [], "the second worker", 60)
+            job = drill.upload(recording, title="shared.mp3")
+            shares = (
+                "SELECT DISTINCT e.worker FROM jobs_runevent e JOIN jobs_run r ON r.id = e.run_id "
+                "WHERE r.job_id = %s AND e.stage = 'transcribing'"
+            )
+            drill.wait(lambda: len(drill.rows(shares, job)) == 2, "both workers at work", 300)
+        finally:
+            second.terminate()
+    assert second.returncode == 0
+    drill.press(f"/jobs/{job}/cancel/")
+    assert drill.wait_for_end(job)[0] == "cancelled"
