@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from transcribe.drill import Drill, long_recording
+from transcribe.embedded import places
 
 SHORT_MINUTES, LONG_MINUTES = 10, 600
 GOAL = 1.10
@@ -54,7 +55,7 @@ def _kind(command: list[str]) -> str:
 def measure(minutes: int) -> dict[str, int]:
     """Peaks while a recording of `minutes` is transcribed."""
     with tempfile.TemporaryDirectory() as folder:
-        drill = Drill(Path(folder) / "data", say=lambda line: None)
+        drill = Drill(places.scratch(), say=lambda line: None)
         drill.start()
         try:
             recording = long_recording(Path(folder) / "recording.mp3", minutes)

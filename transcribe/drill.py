@@ -31,7 +31,7 @@ def long_recording(target: Path, minutes: int, language: str = "english") -> Pat
 
 
 class Drill:
-    """One running stack and its first user."""
+    """One running stack and its first user. `data` is best `places.scratch()`: it leaves nothing behind."""
 
     def __init__(self, data: Path, *, say: Callable[[str], None] = print) -> None:
         self.stack = Stack(data, given={"WHISPER_MODEL": str(DEMO)}, say=say)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from transcribe.drill import SAMPLES, WINDOWS, Drill, long_recording
+from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
 
 MINUTES = 120
@@ -21,11 +22,11 @@ SHORT_TIMEOUTS = {"HEARTBEAT_TIMEOUT_SECONDS": "5", "REPAIR_SECONDS": "5", "WORK
 
 
 @pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+def drill() -> Iterator[Drill]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SHORT_TIMEOUTS.items():
             patch.setenv(name, value)
-        drill = Drill(tmp_path_factory.mktemp("faults"))
+        drill = Drill(places.scratch())
         drill.start()
         yield drill
         drill.stop()

@@ -17,6 +17,7 @@ from jobs.models import Run
 from jobs.services.options import read_options
 from jobs.states import RunState
 from transcribe.embedded import environment, places, terminal
+from transcribe.embedded.child import leashed
 from transcribe.embedded.stack import Stack, StackError
 
 INTERRUPTED = 130  # what a shell gives a program ended by Ctrl-C
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         try:
             stack.start()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is its to answer
-            command = [sys.executable, str(places.CHECKOUT / "manage.py"), *sys.argv[1:]]
+            command = leashed([sys.executable, places.CHECKOUT / "manage.py", *sys.argv[1:]])
             return subprocess.run(command, env=stack.environment(), check=False).returncode
         except StackError as error:
             raise CommandError(str(error)) from error
