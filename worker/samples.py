@@ -11,6 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from jobs.models import Run
+from jobs.services.files import remove_samples
 from jobs.services.plan import PlannedWindow, store_plan
 from worker import media
 from worker.endings import refused
@@ -51,6 +52,7 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
     )
     prepared.speech.unlink(missing_ok=True)
     if not stored:
+        remove_samples(run)  # whoever ended the run has looked for them already
         raise Stopped
 
 

@@ -6,8 +6,9 @@ from jobs.models import Job, Run
 
 
 def remove_samples(run: Run) -> None:
-    """The decoded samples of a run that ended."""
-    run.samples_path.unlink(missing_ok=True)
+    """The decoded samples of a run that ended, and what lies beside them while they are made."""
+    for path in run.samples_path.parent.glob(f"{run.pk}.*"):
+        path.unlink(missing_ok=True)
 
 
 def remove_recording(job: Job) -> None:
