@@ -16,6 +16,8 @@ def delete(job: Job) -> None:
     with suppress(Conflict):  # it had ended
         cancel(job)
     with transaction.atomic():
+        # Runs before the job, as every commit of windows does: the other order could deadlock with one.
+        list(job.runs.select_for_update().values_list("pk"))
         announce(job.pk)  # open pages look again, and find nothing
         Job.objects.filter(pk=job.pk).update(current_run=None)
         Job.objects.filter(pk=job.pk).delete()
