@@ -183,7 +183,7 @@ class Stack:
         """No access log: it would hold the sign-in link. Open sockets must not hold up the end."""
         command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST]
         command += ["--port", str(self.port), "--no-access-log", "--no-server-header", "--log-level", "warning"]
-        command += ["--timeout-graceful-shutdown", "5"]
+        command += ["--timeout-graceful-shutdown", "5", "--ws-max-size", str(64 << 10)]  # pages have nothing to say
         with self._step("Web"):
             self.supervisor.add(Service("web", lambda: self._spawn("web", command)))
             self._wait("web", lambda: is_taken(self.port), WEB_SECONDS)
