@@ -15,7 +15,7 @@ from accounts.models import User
 from jobs.errors import NotFound
 from jobs.live import job_group, user_group
 from jobs.models import Job
-from jobs.partials import render_gone, render_job, render_row
+from jobs.partials import render_gone, render_job, render_rows
 from jobs.states import OPEN
 
 ROWS_IN_SNAPSHOT = 50
@@ -36,13 +36,10 @@ class ListPage:
         wanted = _recent(visible) | Q(pk__in=self._sent) if changed is None else Q(pk__in=changed)
         jobs = list(visible.filter(wanted))
         gone = frozenset(self._sent if changed is None else changed) - {job.pk for job in jobs}
-        return "".join([*self._rows(user, jobs), *self._leaving(gone)])
-
-    def _rows(self, user: User, jobs: Iterable[Job]) -> Iterable[str]:
-        for job in jobs:
-            if job.revision > self._sent.get(job.pk, -1):
-                yield render_row(job, user)
-                self._sent[job.pk] = job.revision
+        fresh = [job for job in jobs if job.revision > self._sent.get(job.pk, -1)]
+        html = render_rows(fresh, user)
+        self._sent |= {job.pk: job.revision for job in fresh}
+        return "".join([html, *self._leaving(gone)])
 
     def _leaving(self, gone: Iterable[UUID]) -> Iterable[str]:
         for job_id in gone:

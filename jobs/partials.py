@@ -44,16 +44,11 @@ def rows(jobs: Sequence[Job]) -> list[dict[str, object]]:
     return [{"job": job, "run": job.current_run, "progress": _of(job.current_run, progress)} for job in jobs]
 
 
-def render_row(job: Job, user: User) -> str:
-    """The dashboard row of a job as an out-of-band swap; a page without that row ignores it.
+def render_rows(jobs: Sequence[Job], user: User) -> str:
+    """The dashboard rows of these jobs as out-of-band swaps; a page without such a row ignores it.
 
     `user` has passed `visible_to` already; the text follows the active language, not the user.
     """
-    return render_rows([job], user)
-
-
-def render_rows(jobs: Sequence[Job], user: User) -> str:
-    """The same for several jobs at once, in five queries however many there are."""
     return "".join(render_to_string("jobs/_row.html", {**row, "user": user, "oob": True}) for row in rows(jobs))
 
 

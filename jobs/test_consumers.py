@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client
 
 from accounts.models import User
 from jobs import sockets
+from jobs.consumers import ListPage
 from jobs.live import announce, hub
 from jobs.models import Job, Run, Segment, Window
 from jobs.services.begin import begin
@@ -138,6 +140,15 @@ async def test_the_first_message_of_a_list_is_a_snapshot_of_ones_own(
         await in_thread(announce)(foreign.pk)
         assert await page.stays_silent(0.8)
     assert "secret" not in snapshot
+
+
+def test_a_snapshot_of_many_costs_as_many_queries_as_of_one(
+    alice: User, make_job: Callable[..., Job], django_assert_num_queries: Any
+) -> None:
+    for state in ("queued", "running", "failed") * 3:
+        make_job(alice, state=state)
+    with django_assert_num_queries(1 + 5):  # the recordings; progress of those that are open
+        assert ListPage().render(alice, None).count("<li ") == 9
 
 
 async def test_a_list_shows_a_change_and_a_deletion(job: Job, cookie: str) -> None:
