@@ -18,6 +18,7 @@ from jobs.services.cancel import cancel
 from jobs.services.options import Options
 from jobs.services.take_in import take_in
 from jobs.states import FINAL, RunState
+from jobs.uploads.titles import title_of
 
 LOOK_SECONDS = 0.5
 BAR_WIDTH = 30
@@ -47,7 +48,7 @@ def take_in_all(paths: list[Path], owner_id: int, options: Options) -> list[Item
     for path in find_files(paths):
         item = Item(path)
         try:
-            item.job = take_in(path, owner_id=owner_id, title=path.name[:255], options=options)
+            item.job = take_in(path, owner_id=owner_id, title=title_of(path.name), options=options)
         except JobError as refusal:
             item.problem = refusal.detail
         except OSError as error:
