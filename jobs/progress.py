@@ -16,6 +16,7 @@ from jobs.states import RunState
 
 WORKER_LIVES = timedelta(seconds=60)  # a worker not seen for longer is taken for gone
 PLACES_SHOWN = 1000  # a longer queue is said as "more than"
+PACE_OVER = timedelta(minutes=5)  # an outage, or other recordings beside it, tell in the time left and are forgotten
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Progress:
 
 
 def pace(done: float, began: datetime | None, now: datetime) -> float | None:
-    """Seconds of recording heard for each second since transcribing began; None before anything was heard."""
-    spent = (now - began).total_seconds() if began else 0.0
+    """Seconds of recording heard for each second of late: `done` within PACE_OVER, or since transcribing `began` where
+    that is less. None while nothing was heard."""
+    spent = (now - max(began, now - PACE_OVER)).total_seconds() if began else 0.0
     return done / spent if done > 0 and spent > 0 else None
 
 
@@ -58,13 +60,13 @@ def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     if not runs:
         return {}
     keys = [run.pk for run in runs]
-    heard = _seconds(keys)
+    heard = _seconds(keys, now - PACE_OVER)
     began = _transcribing_since(keys)
     speeds = _offered_speeds(now)
     found = {}
     for run in runs:
-        done, total = heard.get(run.pk, (0.0, 0.0))
-        speed = pace(done, began.get(run.pk), now) or speeds.get(run.model)
+        done, total, lately = heard.get(run.pk, (0.0, 0.0, 0.0))
+        speed = pace(lately, began.get(run.pk), now) or speeds.get(run.model)
         found[run.pk] = Progress(done=done, total=total, left=time_left(done, total, speed))
     return found
 
@@ -79,15 +81,20 @@ def _of_queued(keys: set[UUID]) -> dict[UUID, Progress]:
     return {key: Progress(place=places.get(key, PLACES_SHOWN + 1)) for key in keys}
 
 
-def _seconds(keys: list[UUID]) -> dict[UUID, tuple[float, float]]:
+def _seconds(keys: list[UUID], late: datetime) -> dict[UUID, tuple[float, float, float]]:
+    """Of each run: seconds done, all, and done after `late`."""
     length = F("end") - F("start")
     rows = (
         Window.objects.filter(run__in=keys)
         .order_by()
         .values("run")
-        .annotate(total=Sum(length), done=Sum(length, filter=Q(done_at__isnull=False), default=0.0))
+        .annotate(
+            total=Sum(length),
+            done=Sum(length, filter=Q(done_at__isnull=False), default=0.0),
+            lately=Sum(length, filter=Q(done_at__gt=late), default=0.0),
+        )
     )
-    return {row["run"]: (row["done"], row["total"]) for row in rows}
+    return {row["run"]: (row["done"], row["total"], row["lately"]) for row in rows}
 
 
 def _transcribing_since(keys: list[UUID]) -> dict[UUID, datetime]:

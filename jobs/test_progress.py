@@ -61,6 +61,16 @@ def test_a_run_is_judged_by_its_own_pace(alice: User, make_job: Make) -> None:
     assert (found.percent, found.left) == (33, 40)  # 60 s heard in 20 s, 120 s to go
 
 
+def test_an_outage_is_forgotten_after_a_while(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    plan(run, done=20, total=50)
+    transcribing_for(run, 10 * 3600)
+    Window.objects.filter(run=run, index__lt=10).update(done_at=NOW - timedelta(hours=9))
+    assert progress_of([run], NOW)[run.pk].left == 900  # 300 s heard in the last 300 s, 900 s to go
+    Window.objects.filter(run=run, index__lt=20).update(done_at=NOW - timedelta(hours=9))
+    assert progress_of([run], NOW)[run.pk].left is None  # and while it lasts, nothing is promised
+
+
 def test_before_that_by_the_live_workers_shared_among_the_runs(alice: User, make_job: Make) -> None:
     run = run_of(make_job(alice, state="running"))
     make_job(alice, state="running")
