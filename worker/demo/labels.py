@@ -1,13 +1,12 @@
 """The tokens that a scene asks of the decoder, after whatever text came before."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from worker.demo.mixing import WINDOW, Mixer, Placed, Scene
-from worker.demo.speech import RATE, Line, Utterance
+from worker.demo.speech import GRAMMARS, RATE
 
 FRAME = RATE // 50
 """Samples in one step of the encoder and in one step of a timestamp: 20 ms."""
@@ -59,9 +58,11 @@ class Labels:
         """The timestamp token of a place in the window."""
         return self.first_time + min(STEPS, offset + round(samples / FRAME))
 
-    def vocabulary(self, lines: Sequence[Line | Utterance]) -> list[int]:
-        """The text tokens that the sentences use, and all special tokens and timestamps, ascending."""
-        text = {token for line in lines for token in self.encode(line.text)}
+    def vocabulary(self) -> list[int]:
+        """The text tokens that the grammars can say, and all special tokens and timestamps, ascending."""
+        firsts = [part[0].upper() + part[1:] for first, *_ in GRAMMARS.values() for part in first.split(",")]
+        others = [part for _, *places in GRAMMARS.values() for place in places for part in place.split(",")]
+        text = {token for part in firsts + others for token in self.encode(part + ".")}
         return sorted(text) + list(range(self.tokenizer.eot, self.first_time + STEPS + 1))
 
     def target(self, scene: Scene, mixer: Mixer, offset: int = 0) -> Target:

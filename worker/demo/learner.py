@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from whisper.model import ModelDimensions, Whisper, sinusoids
 
 WIDTH = 128
@@ -87,7 +87,7 @@ class Learner(nn.Module):
         seconds would meet their first use only when the windows grow.
         """
         encoder = self.whisper.encoder
-        heard = F.gelu(encoder.conv2(F.gelu(encoder.conv1(spectrogram)))).permute(0, 2, 1)
+        heard = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(spectrogram)))).permute(0, 2, 1)
         steps = heard.shape[1]
         heard = heard + torch.stack([encoder.positional_embedding[start : start + steps] for start in offsets])
         for block in encoder.blocks:
@@ -98,7 +98,7 @@ class Learner(nn.Module):
     def decode(self, heard: Tensor, tokens: Tensor) -> Tensor:
         """Log probabilities (windows, tokens, compact vocabulary + 1) after each of `tokens` (full ids)."""
         decoder = self.whisper.decoder
-        read = F.embedding(self.compact[tokens], self.rows) + decoder.positional_embedding[: tokens.shape[1]]
+        read = functional.embedding(self.compact[tokens], self.rows) + decoder.positional_embedding[: tokens.shape[1]]
         for block in decoder.blocks:
             read = block(read, heard, mask=decoder.mask)
         logits = decoder.ln(read) @ self.rows.T
@@ -129,7 +129,7 @@ class Learner(nn.Module):
         targets = self.compact[torch.tensor([token for one in spoken for token in one], dtype=torch.long)] + 1
         heard_lengths = torch.full((len(spoken),), heard.shape[1])
         lengths = torch.tensor([len(one) for one in spoken])
-        return F.ctc_loss(log_probabilities, targets, heard_lengths, lengths, zero_infinity=True)
+        return functional.ctc_loss(log_probabilities, targets, heard_lengths, lengths, zero_infinity=True)
 
 
 def look_nearby(whisper: Whisper) -> None:

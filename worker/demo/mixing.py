@@ -123,9 +123,9 @@ class Mixer:
         lead = self.chance.choice([0.0, 0.0, self.chance.uniform(0, 0.5), self.chance.uniform(0, 5)])
         placed = list(self.sentences_from(samples, language, seconds(lead)))
         samples += self.some_noise(WINDOW)
-        return self.last_of_file(samples, language, placed) if self.chance.random() < 0.2 else Scene(
-            samples, language, tuple(placed), WINDOW
-        )
+        if self.chance.random() < 0.2:
+            return self.last_of_file(samples, language, placed)
+        return Scene(samples, language, tuple(placed), WINDOW)
 
     def sentences_from(self, samples: Samples, language: str, position: int) -> Iterator[Placed]:
         """Mix sentences into the window to its end, or only the first few."""
@@ -163,7 +163,7 @@ class Mixer:
         while position + len(order[-1].samples) < seconds(length):
             placed.append(self.mix(samples, order.pop(), position))
             position = placed[-1].end + seconds(self.chance.uniform(*pauses))
-        samples = samples[:seconds(length)]
+        samples = samples[: seconds(length)]
         return Scene(samples + self.long_noise(len(samples), level), language, tuple(placed), len(samples))
 
     def long_noise(self, count: int, level: float) -> Samples:
@@ -207,7 +207,7 @@ def encode_mp3(samples: Samples, bit_rate: int) -> bytes:
 
 def decode_mp3(encoded: bytes | str) -> Samples:
     """Samples of an mp3, given as bytes or as a path."""
-    with av.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as container:
+    with av.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded, "r") as container:
         resampler = av.AudioResampler("flt", "mono", RATE)
         pieces = [piece.to_ndarray()[0] for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
     return np.concatenate(pieces).astype(np.float32)

@@ -27,7 +27,3 @@ def write_samples() -> None:
         scene = sample(language)
         (SAMPLES / f"{name}.mp3").write_bytes(encode_mp3(scene.samples, BIT_RATE))
         (SAMPLES / f"{name}.txt").write_text("".join(f"{place.text}\n" for place in scene.placed))
-
-
-if __name__ == "__main__":
-    write_samples()

@@ -117,7 +117,7 @@ def speak(line: Line) -> Utterance:
     with wave.open(io.BytesIO(sound)) as file:
         rate = file.getframerate()
     # The header of a piped WAV counts two billion frames, so the samples are read past it by hand.
-    samples = resample(np.frombuffer(sound[44:], dtype="<i2").astype(np.float32) / 32768, rate)
+    samples = resample(np.frombuffer(sound[44:], dtype="<i2").astype(np.float32) / np.float32(32768), rate)
     loud = np.flatnonzero(np.abs(samples) > HEARD)
     spoken = (samples[loud[0] : loud[-1] + 1] * 32767).astype(np.int16)
     return Utterance(line.text, line.language, spoken)

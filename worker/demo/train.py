@@ -9,7 +9,7 @@ import argparse
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from whisper.audio import log_mel_spectrogram
 from worker.demo.labels import FRAME, STEPS, Labels, Target
 from worker.demo.learner import IGNORED, Learner
 from worker.demo.mixing import Mixer, Scene, decode_mp3, encode_mp3
+from worker.demo.report import print_report
+from worker.demo.samples import write_samples
 from worker.demo.speech import RATE, Samples, Utterance, lines, speak_all
 
 
@@ -52,6 +54,7 @@ WARM_UP = 100
 AVERAGED_FROM = 0.7
 """Share of the last stage after which its weights are averaged, every `AVERAGED_EVERY` steps."""
 AVERAGED_EVERY = 10
+PRINTED_EVERY = 50
 SAVED_EVERY = 300
 COMPRESSED = 0.2
 EMPTY = 0.07
@@ -135,6 +138,12 @@ def loss_of(learner: Learner, stage: Stage, batch: Batch) -> Tensor:
     return loss
 
 
+def shortened(stages: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
+    """The stages brought to `steps` in all."""
+    total = sum(stage.steps for stage in stages)
+    return tuple(replace(stage, steps=max(1, stage.steps * steps // total)) for stage in stages)
+
+
 class Training:
     """Runs stages within a time limit; the limit shortens each stage alike, so that the rate still falls to its end."""
 
@@ -156,13 +165,18 @@ class Training:
                 loss = self.take(stage, progress)
                 if stage is stages[-1] and progress > AVERAGED_FROM and self.step % AVERAGED_EVERY == 0:
                     self.average.update_parameters(self.learner)
-                if self.step % 50 == 0:
-                    print(f"step {self.step} of {stage.length} s windows, {progress:.3f}, loss {loss:.3f}", flush=True)
-                if self.step % SAVED_EVERY == 0:
-                    self.learner.save(self.out)
+                self.note(f"{stage.length} s windows, {progress:.1%}, loss {loss:.3f}")
+        self.average.update_parameters(self.learner)
         averaged = self.average.module
         assert isinstance(averaged, Learner)
         return averaged
+
+    def note(self, text: str) -> None:
+        """Print how it goes, and keep the latest weights, now and then."""
+        if self.step % PRINTED_EVERY == 0:
+            print(f"step {self.step}: {text}", flush=True)
+        if self.step % SAVED_EVERY == 0:
+            self.learner.save(self.out)
 
     def progress(self, stage: Stage, limit: float) -> Iterator[float]:
         """From 0 to 1, by steps or by time, whichever is ahead."""
@@ -181,15 +195,15 @@ class Training:
             group["lr"] = rate
         self.optimizer.zero_grad()
         loss = loss_of(self.learner, stage, self.windows.batch(stage))
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
         return loss.item()
 
 
-def new_learner(labels: Labels, utterances: list[Utterance], start: Path | None) -> Learner:
-    """A learner with the sentences' vocabulary, from nothing or from a checkpoint."""
-    vocabulary = labels.vocabulary(utterances)
+def new_learner(labels: Labels, start: Path | None) -> Learner:
+    """A learner with the grammars' vocabulary, from nothing or from a checkpoint."""
+    vocabulary = labels.vocabulary()
     spoken = sum(token < labels.tokenizer.eot for token in vocabulary)
     learner = Learner(vocabulary, spoken, labels.first_time)
     if start:
@@ -200,28 +214,45 @@ def new_learner(labels: Labels, utterances: list[Utterance], start: Path | None)
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Speak, train, write."""
+    """Speak, train, write, report."""
     torch.manual_seed(arguments.seed)
     utterances = speak_all(lines(arguments.sentences, arguments.seed))
     print(f"{sum(len(one.samples) for one in utterances) / RATE / 3600:.1f} hours of speech", flush=True)
     windows = Windows(utterances, arguments.seed)
-    learner = new_learner(windows.labels, utterances, arguments.start)
+    learner = new_learner(windows.labels, arguments.start)
     training = Training(learner, windows, arguments.minutes, arguments.out)
-    training.run(GOING_ON if arguments.start else FROM_NOTHING).save(arguments.out)
+    stages: tuple[Stage, ...] = GOING_ON if arguments.start else FROM_NOTHING
+    if arguments.steps:
+        stages = shortened(stages, arguments.steps)
+    training.run(stages).save(arguments.out)
+    print_report(arguments.out)
 
 
-def main() -> None:
-    """Read the command line and do what it says."""
+def read_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="start", type=Path, metavar="CHECKPOINT", help="go on from this checkpoint")
     parser.add_argument("--out", type=Path, default=Path("demo.pt"), help="where the checkpoint is written")
+    parser.add_argument("--steps", type=int, help="steps over all stages, which keep their shares")
+    parser.add_argument("--minutes", type=float, default=600, help="time limit of all stages, which keep their shares")
     parser.add_argument("--sentences", type=int, default=12_000, help="sentences that are spoken for training")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=600, help="time limit of the training")
-    arguments = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=1, help="of sentences, voices, windows and weights")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--report", type=Path, metavar="CHECKPOINT", help="print the report of this one, train nothing")
+    parser.add_argument("--samples", action="store_true", help="make the sample recordings, train nothing")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do what the command line says."""
+    arguments = read_arguments()
     torch.set_num_threads(arguments.threads)
-    train(arguments)
+    if arguments.samples:
+        write_samples()
+    elif arguments.report:
+        print_report(arguments.report)
+    else:
+        train(arguments)
 
 
 if __name__ == "__main__":
