@@ -33,23 +33,32 @@ class Part:
     rest: str = ""
 
 
+@dataclass(frozen=True)
+class Row:
+    """What the row template needs for a job."""
+
+    job: Job
+    run: Run | None
+    progress: Progress
+
+
 def site(request: HttpRequest) -> dict[str, object]:
     """Context of every page."""
     return {"demo_model": settings.DEMO_MODEL, "brand": "Transcribe"}
 
 
-def rows(jobs: Sequence[Job]) -> list[dict[str, object]]:
-    """What the row template needs for each job, in five queries at most however many there are."""
+def rows(jobs: Sequence[Job]) -> list[Row]:
+    """In five queries at most however many there are."""
     progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
-    return [{"job": job, "run": job.current_run, "progress": _of(job.current_run, progress)} for job in jobs]
+    return [Row(job, job.current_run, _of(job.current_run, progress)) for job in jobs]
 
 
-def render_rows(jobs: Sequence[Job], user: User) -> str:
-    """The dashboard rows of these jobs as out-of-band swaps; a page without such a row ignores it.
+def render_rows(rows: Sequence[Row], user: User) -> str:
+    """Dashboard rows as out-of-band swaps; a page without such a row ignores it.
 
     `user` has passed `visible_to` already; the text follows the active language, not the user.
     """
-    return "".join(render_to_string("jobs/_row.html", {**row, "user": user, "oob": True}) for row in rows(jobs))
+    return "".join(render_to_string("jobs/_row.html", {**vars(row), "user": user, "oob": True}) for row in rows)
 
 
 def render_gone(job_id: UUID) -> str:

@@ -56,6 +56,11 @@ def progress_of(runs: Iterable[Run], now: datetime) -> dict[UUID, Progress]:
     return {**_of_working(working, now), **_of_queued(queued)}
 
 
+def place_of(run: Run | None) -> int | None:
+    """Its place in the queue, 1: next; None where it is not queued."""
+    return _of_queued({run.pk})[run.pk].place if run is not None and run.state == RunState.QUEUED else None
+
+
 def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     if not runs:
         return {}

@@ -22,15 +22,17 @@ SIGNED_OUT, NOT_THERE, TOO_MANY, TOO_LARGE = 4401, 4404, 4429, 1009
 SOCKETS_FOR_EACH_USER = 20
 MESSAGE_LIMIT = 64 << 10  # characters or bytes; pages have nothing to say
 PAUSE_SECONDS = 0.5  # between two messages: at most two a second
+QUEUE_SECONDS = 5.0  # a place in the queue moves with other people's recordings, of which this page hears nothing
 RECHECK_SECONDS = 30.0  # a session that ended closes its sockets within a minute
 logger = logging.getLogger(__name__)
 _open: Counter[int] = Counter()
 
 
 class Page(Protocol):
-    """What a socket shows. `render` runs in a thread and may use the database."""
+    """What a socket shows. `render` runs in a thread and may use the database; `queued`: the jobs shown as waiting."""
 
     def group(self, user: User) -> str: ...
+    def queued(self) -> frozenset[UUID]: ...
     def render(self, user: User, changed: frozenset[UUID] | None) -> str: ...
 
 
@@ -69,7 +71,7 @@ class Socket:
         """Send what changed. News during the pause waits in the watch, so the last state always goes out."""
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
-            changed = await watch.changed()
+            changed = await self._changed(watch)
             try:
                 html = await self._render(changed)
             except NotFound:
@@ -80,6 +82,15 @@ class Socket:
                 continue
             if html:
                 await self._send({"type": "websocket.send", "text": html})
+
+    async def _changed(self, watch: Watch) -> frozenset[UUID] | None:
+        """News, or after a while without any, what waits in the queue."""
+        queued = self._page.queued()
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS if queued else None):
+                return await watch.changed()
+        except TimeoutError:
+            return queued
 
     async def _ignore(self) -> int | None:
         """Read until the browser leaves (None); what it says has no meaning, but a flood ends the socket."""

@@ -173,6 +173,20 @@ async def test_a_job_page_gets_its_state_and_only_new_segments(job: Job, cookie:
     assert "first words" not in later
 
 
+@pytest.mark.parametrize("path", ["/live/", "/live/{job}/"])
+async def test_a_place_in_the_queue_moves_with_other_peoples_recordings(
+    path: str, alice: User, bob: User, make_job: Callable[..., Job], cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "QUEUE_SECONDS", 0.1)
+    before = await in_thread(make_job)(bob)
+    waiting = await in_thread(make_job)(alice)
+    async with opened(path.format(job=waiting.pk), cookie) as page:
+        assert "1 before it" in await page.message()
+        await in_thread(begin)(before.current_run_id, attempt=1, worker="here")
+        assert "next in line" in await page.message()
+        assert await page.stays_silent(1.5)  # looked at again, and it has not moved
+
+
 async def test_a_page_that_comes_back_gets_all_of_it_again(job: Job, cookie: str) -> None:
     await in_thread(hear)(job, "first words")
     for _ in range(2):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from jobs.models import Job
-from jobs.partials import SEGMENTS_AT_ONCE, render_gone, render_job, render_rows
+from jobs.partials import SEGMENTS_AT_ONCE, render_gone, render_job, render_rows, rows
 from jobs.speaking import speak
 
 Make = Callable[..., Job]
@@ -20,7 +20,7 @@ def ids(html: str) -> list[int]:
 
 def test_a_row_is_one_element_that_finds_its_place(alice: User, make_job: Make) -> None:
     job = make_job(alice, title="<b>.mp3", state="running")
-    html = render_rows([job], alice)
+    html = render_rows(rows([job]), alice)
     assert html.startswith(f'<li id="job-{job.pk}"')
     assert html.count("hx-swap-oob") == 1
     assert "&lt;b&gt;.mp3" in html
@@ -29,7 +29,7 @@ def test_a_row_is_one_element_that_finds_its_place(alice: User, make_job: Make) 
 def test_many_rows_cost_as_many_queries_as_one(alice: User, make_job: Make, django_assert_max_num_queries: Any) -> None:
     jobs = [make_job(alice, state=state) for state in ("queued", "running", "failed") * 3]
     with django_assert_max_num_queries(5):
-        assert render_rows(jobs, alice).count("<li ") == 9
+        assert render_rows(rows(jobs), alice).count("<li ") == 9
 
 
 def test_a_deleted_one_leaves(alice: User, make_job: Make) -> None:
@@ -70,4 +70,4 @@ def test_status_facts_and_history_come_along(alice: User, make_job: Make) -> Non
 def test_a_job_without_a_run_is_no_error(alice: User) -> None:
     job = Job.objects.create(owner=alice, title="bare", size=1, sha256="0" * 64)
     assert render_job(job, alice, 5)[1] == 5
-    assert "bare" in render_rows([job], alice)
+    assert "bare" in render_rows(rows([job]), alice)
