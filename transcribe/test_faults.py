@@ -1,8 +1,9 @@
 """Things break on a real stack in mid-job, at a number of committed windows and never on a clock. Nothing is lost.
 
-The long forms (more kills, hours of audio) are `poe prove faults` and `poe prove memory`.
+Memory over hours of audio is `poe prove memory`.
 """
 
+import html
 import os
 import subprocess
 import sys
@@ -132,7 +133,8 @@ def test_a_killed_database_only_delays(drill: Drill, recording: Path) -> None:
 
 
 def test_a_lost_temporal_store_loses_no_run(drill: Drill, recording: Path) -> None:
-    jobs = [drill.upload(recording, title=f"lost {i}.mp3") for i in range(2)]
+    half_an_hour = long_recording(recording.parent / "half.mp3", 30)
+    jobs = [drill.upload(half_an_hour) for _ in range(2)]
     drill.wait_for_windows(jobs[0], 10)
     drill.stack.hold("temporal")
     assert drill.stack.temporal is not None
@@ -191,6 +193,9 @@ def test_a_recording_cut_short_is_transcribed_as_far_as_it_goes(drill: Drill, tm
     job = drill.upload(cut)
     assert drill.wait_for_end(job) == ("succeeded", "")
     assert drill.text(job) != []
+    [[warnings]] = drill.rows("SELECT warnings FROM jobs_run WHERE job_id = %s", job)
+    assert [warning["code"] for warning in warnings] == ["partial"]
+    assert warnings[0]["detail"] in html.unescape(drill.get(f"/jobs/{job}/"))
 
 
 def test_the_terminal_command_uses_the_running_stack(drill: Drill, tmp_path: Path) -> None:
