@@ -154,10 +154,12 @@ def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: D
     drill.wait_for_windows(job, 10)
     drill.stack.hold("temporal")
     drill.press(f"/jobs/{job}/cancel/")
-    assert drill.wait_for_end(job, 60)[0] == "cancelled"
-    drill.wait(lambda: drill.rows("SELECT 1 FROM jobs_worker WHERE runs <> '[]'") == [], "idle engines", 60)
-    heard = drill.attempts(job)
-    drill.stack.release("temporal")
+    try:
+        assert drill.wait_for_end(job, 60)[0] == "cancelled"
+        drill.wait(lambda: drill.rows("SELECT 1 FROM jobs_worker WHERE runs <> '[]'") == [], "idle engines", 60)
+        heard = drill.attempts(job)
+    finally:
+        drill.stack.release("temporal")
     sample = drill.upload(SAMPLES / "german.mp3", language="de")
     assert drill.wait_for_end(sample) == ("succeeded", "")
     assert drill.attempts(job) == heard
