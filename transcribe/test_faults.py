@@ -19,6 +19,7 @@ from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
 
 MINUTES = 120
+BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
 SHORT_TIMEOUTS = {"HEARTBEAT_TIMEOUT_SECONDS": "5", "REPAIR_SECONDS": "5", "WORKER_BEAT_SECONDS": "2"}
 
 
@@ -156,7 +157,7 @@ def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: D
     drill.press(f"/jobs/{job}/cancel/")
     try:
         assert drill.wait_for_end(job, 60)[0] == "cancelled"
-        drill.wait(lambda: drill.rows("SELECT 1 FROM jobs_worker WHERE runs <> '[]'") == [], "idle engines", 60)
+        drill.wait(lambda: drill.rows(BUSY_WORKERS) == [], "idle engines", 60)
         heard = drill.attempts(job)
     finally:
         drill.stack.release("temporal")
