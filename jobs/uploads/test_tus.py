@@ -9,6 +9,7 @@ import signal
 import time
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -212,8 +213,7 @@ def test_creations_that_are_refused_leave_nothing(tus: Tus, headers: dict[str, s
 
 def test_every_change_needs_the_token_of_our_pages(tus: Tus) -> None:
     path = tus.create(10)
-    for method in ("PATCH", "DELETE"):
-        answer = tus.ask(method, path, {"X-CSRFToken": ""} | (piece(0, 1) if method == "PATCH" else {}), [b"x"])
+    for answer in (tus.patch(path, 0, b"x", {"X-CSRFToken": ""}), tus.ask("DELETE", path, {"X-CSRFToken": "y" * 32})):
         assert answer.content["code"] == "forbidden"
     assert tus.offset(path) == 0
 
@@ -314,7 +314,7 @@ def test_the_limit_is_inclusive_and_memory_stays_flat(tus: Tus) -> None:
 def test_strangers_find_nothing(tus: Tus, stranger: Tus) -> None:
     path = tus.create(10)
     key = path.rpartition("/")[2]
-    for place in (path, BASE + key.upper(), BASE + "{" + key + "}", BASE + "..%2f" + key, BASE + "x" * 5000):
+    for place in (path, BASE + key.upper(), BASE + "{" + key + "}", BASE + "%2e%2e", BASE + "%00", BASE + "x" * 5000):
         client = stranger if place == path else tus
         assert client.ask("HEAD", place).status == 404
         assert client.patch(place, 0, b"1234").status == 404
@@ -394,6 +394,24 @@ def test_a_writer_that_does_not_yield_locks_the_upload(tus: Tus) -> None:
         tus.ask("HEAD", path)
         assert time.monotonic() - began >= LOCK_WAIT_SECONDS
     assert tus.offset(path) == 0
+
+
+def test_clients_that_fight_for_an_upload_make_one_whole_file(tus: Tus) -> None:
+    """Each asks where it is and sends the rest, again and again, until it is told that the recording is there."""
+    path = tus.create(len(CONTENT))
+
+    def stubborn(_: int) -> str:
+        while True:
+            answer = tus.ask("HEAD", path)
+            if "x-job" in answer.headers:
+                return answer.headers["x-job"]
+            if answer.status == 200:
+                offset = int(answer.headers["upload-offset"])
+                tus.patch(path, offset, CONTENT[offset : offset + MIB // 2])
+
+    with ThreadPoolExecutor(3) as clients:
+        told = set(clients.map(stubborn, range(3)))
+    assert told == {f"/jobs/{assert_one_job(tus).pk}/"}
 
 
 def test_a_full_disk_keeps_what_fitted(tus: Tus) -> None:

@@ -41,7 +41,7 @@ class Body:
         self._patience: asyncio.Timeout | None = None
 
     def interrupt(self, reason: JobError) -> None:
-        """Let `next` raise `reason` instead of waiting on; what is done with earlier pieces is not disturbed."""
+        """Let `next` raise `reason` once instead of waiting on; what is done with earlier pieces is not disturbed."""
         self._reason = reason
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time())
@@ -59,16 +59,16 @@ class Body:
         return piece
 
     async def _wait(self) -> Message:
-        if self._reason is not None:
-            raise self._reason
-        try:
-            async with asyncio.timeout(self.silence_seconds) as self._patience:
-                return await self.receive()
-        except TimeoutError:
-            slow = ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.")
-            raise (self._reason or slow) from None
-        finally:
-            self._patience = None
+        with suppress(TimeoutError):
+            try:
+                if self._reason is None:
+                    async with asyncio.timeout(self.silence_seconds) as self._patience:
+                        return await self.receive()
+            finally:
+                self._patience = None
+        slow = ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.")
+        reason, self._reason = self._reason or slow, None
+        raise reason
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
