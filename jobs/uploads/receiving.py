@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -13,7 +13,7 @@ from accounts.models import User
 from jobs.errors import StorageFull, TooLarge
 from jobs.models import Upload
 from jobs.uploads import locks, resume
-from jobs.uploads.refusals import Interrupted, Locked
+from jobs.uploads.refusals import Interrupted, Locked, WrongOffset
 from jobs.uploads.store import Writer
 from jobs.uploads.wire import Body
 
@@ -26,12 +26,14 @@ _settle = database_sync_to_async(resume.settle, thread_sensitive=False)
 
 
 @asynccontextmanager
-async def hold(owner: User, key: UUID) -> AsyncIterator[tuple[Upload, Writer | None]]:
+async def hold(owner: User, key: UUID, offset: int | None = None) -> AsyncIterator[tuple[Upload, Writer | None]]:
     """The upload as its one writer (None: it has become a job). A connection that writes to it is asked to give way.
 
-    Raises Locked when it does not within UPLOAD_LOCK_WAIT_SECONDS, and what `resume.find` raises.
+    Raises Locked when it does not within UPLOAD_LOCK_WAIT_SECONDS, and what `resume.find` raises. Raises WrongOffset,
+    disturbing nobody, when the writer is past the `offset` in bytes at which the newcomer would go on: a request that
+    was overtaken, perhaps of a client that is gone.
     """
-    upload, writer = await _take_turn(owner, key)
+    upload, writer = await _take_turn(owner, key, offset)
     try:
         yield upload, writer
     finally:
@@ -62,15 +64,25 @@ async def settle(writer: Writer) -> Upload:
     return upload
 
 
-async def _take_turn(owner: User, key: UUID) -> tuple[Upload, Writer | None]:
+def check_offset(told: int, true: int) -> None:
+    """Raises WrongOffset unless both are the same."""
+    if told != true:
+        raise WrongOffset(f"The upload is at byte {true:,}. Go on from there.")
+
+
+async def _take_turn(owner: User, key: UUID, offset: int | None) -> tuple[Upload, Writer | None]:
     try:
         found: tuple[Upload, Writer | None] = await _reopen(owner, key)
         return found
     except Locked:
         pass
+    path = Upload(pk=key).path
+    if offset is not None:
+        with suppress(FileNotFoundError):
+            check_offset(offset, max(offset, path.stat().st_size))
     clock = asyncio.get_running_loop().time
     end = clock() + settings.UPLOAD_LOCK_WAIT_SECONDS
-    with locks.asking(Upload(pk=key).path):
+    with locks.asking(path):
         while True:  # no thread waits, or a few stuck uploads would use all there are
             await asyncio.sleep(LOOK_SECONDS)
             try:

@@ -51,13 +51,13 @@ class WrongVersion(JobError):
     code, status = "wrong_version", 412
 
 
-class Interrupted(BadUpload):
-    """Another connection asked for this upload, so this one gave way. Not a reason to come back at once."""
-
-    code = "interrupted"
-
-
 class Locked(Conflict):
     """Another connection writes to this upload."""
 
     code, status = "locked", 423
+
+
+class Interrupted(Locked):
+    """Another connection asked for this upload, so this one gave way. Clients ask for the offset and go on."""
+
+    code = "interrupted"

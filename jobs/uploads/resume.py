@@ -64,7 +64,14 @@ def settle(writer: store.Writer) -> Upload:
 def unfinished(owner: User) -> list[Unfinished]:
     """What this person could go on with, newest first."""
     rows = _resumable(owner).filter(job=None, expires_at__gt=timezone.now()).order_by("-created_at")
-    return [Unfinished(row, row.path.stat().st_size) for row in rows if row.path.exists()]
+    return [Unfinished(row, size) for row in rows if (size := _size(row)) is not None]
+
+
+def _size(upload: Upload) -> int | None:
+    try:
+        return upload.path.stat().st_size
+    except FileNotFoundError:  # it became a job or was removed a moment ago
+        return None
 
 
 def _resumable(owner: User) -> models.QuerySet[Upload]:

@@ -1,22 +1,9 @@
-"""The resumable door over a real server: uploads that go on after cuts and kills, and what it refuses."""
+"""The resumable door over a real server: what it speaks, and what it refuses."""
 
-import fcntl
 import hashlib
-import json
-import os
-import resource
-import signal
 import time
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
-from pathlib import Path
-from socket import socket
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -25,113 +12,10 @@ from tusclient.client import TusClient
 from accounts.models import User
 from jobs.models import Job, Upload
 from jobs.services.sweep import sweep
-from jobs.uploads.tus import BASE
-from transcribe.serving import (
-    LIMIT,
-    LOCK_WAIT_SECONDS,
-    Answer,
-    Browser,
-    Server,
-    chunked,
-    free_port,
-    serve,
-    sign_in,
-    zeros,
-)
+from transcribe.resuming import BASE, CONTENT, MIB, Tus, metadata, piece, the_one_job
+from transcribe.serving import LIMIT, Server, chunked, zeros
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MIB = 1 << 20
-CONTENT = os.urandom(3 * MIB + 17)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Tus:
-    """A client that says exactly what it is told to."""
-
-    browser: Browser
-
-    @property
-    def server(self) -> Server:
-        return self.browser.server
-
-    def head(self, method: str, path: str, headers: dict[str, str]) -> str:
-        own = {"Tus-Resumable": "1.0.0", "X-CSRFToken": self.browser.secret, "Content-Type": ""}
-        return self.browser.head(path, own | headers).replace("POST", method, 1) + "\n"
-
-    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: Iterable[bytes] = ()) -> Answer:
-        return self.server.send(self.head(method, path, headers or {}), body)
-
-    def create(self, length: int, headers: dict[str, str] | None = None) -> str:
-        answer = self.ask("POST", BASE, {"Upload-Length": str(length)} | (headers or {}))
-        assert answer.status == 201, answer.body
-        return answer.headers["location"]
-
-    def patch(self, path: str, offset: int, body: bytes, headers: dict[str, str] | None = None) -> Answer:
-        return self.ask("PATCH", path, piece(offset, len(body)) | (headers or {}), [body])
-
-    def offset(self, path: str) -> int:
-        answer = self.ask("HEAD", path)
-        assert (answer.status, answer.headers["cache-control"], answer.body) == (200, "no-store", b"")
-        return int(answer.headers["upload-offset"])
-
-    @contextmanager
-    def half_sent(self, path: str, offset: int, body: bytes, promised: int) -> Iterator[socket]:
-        """A PATCH whose client has sent `body`, which is on disk up to less than 1 MiB, and is still there."""
-        with closing(self.server.connect()) as connection:
-            head = self.head("PATCH", path, piece(offset, promised))
-            connection.sendall(head.replace("\n", "\r\n").encode() + body)
-            wait_for_size(self.file(path), offset + len(body) - MIB)
-            yield connection
-
-    def file(self, path: str) -> Path:
-        return self.server.media / "uploads" / path.rpartition("/")[2]
-
-    def listed(self) -> list[dict[str, Any]]:
-        answer = self.ask("GET", BASE, {"Tus-Resumable": "", "X-CSRFToken": ""})
-        assert answer.status == 200
-        found: list[dict[str, Any]] = json.loads(answer.body)
-        return found
-
-
-def piece(offset: int, length: int) -> dict[str, str]:
-    return {
-        "Upload-Offset": str(offset),
-        "Content-Length": str(length),
-        "Content-Type": "application/offset+octet-stream",
-    }
-
-
-def metadata(**values: str) -> str:
-    return ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in values.items())
-
-
-def wait_for_size(path: Path, size: int) -> None:
-    deadline = time.monotonic() + 10
-    while path.stat().st_size < size:
-        assert time.monotonic() < deadline, "The server stored less than it was sent."
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def tus(server: Server, alice: User) -> Tus:
-    for path in server.files():
-        path.unlink()
-    return Tus(sign_in(server, alice))
-
-
-@pytest.fixture
-def stranger(server: Server, bob: User) -> Tus:
-    return Tus(sign_in(server, bob))
-
-
-def assert_one_job(tus: Tus) -> Job:
-    job = Job.objects.select_related("current_run").get()
-    assert (job.size, job.sha256) == (len(CONTENT), SHA256)
-    stored = tus.server.media / "jobs" / str(job.pk) / "source"
-    assert hashlib.sha256(stored.read_bytes()).hexdigest() == SHA256
-    assert tus.server.files() == [stored]
-    return job
 
 
 def test_anyone_may_ask_what_the_door_can(server: Server) -> None:
@@ -152,7 +36,7 @@ def test_pieces_become_a_job(tus: Tus, alice: User) -> None:
     assert "x-job" not in first.headers
     assert tus.ask("HEAD", path).headers["upload-metadata"] == told
     last = tus.patch(path, MIB, CONTENT[MIB:])
-    job = assert_one_job(tus)
+    job = the_one_job(tus)
     assert (last.status, last.headers["x-job"]) == (204, f"/jobs/{job.pk}/")
     assert (job.owner, job.title) == (alice, "über.mp3")
     assert job.current_run is not None
@@ -236,7 +120,7 @@ def test_creation_may_bring_the_whole_file(tus: Tus) -> None:
     headers = piece(0, len(CONTENT)) | {"Upload-Length": str(len(CONTENT))}
     answer = tus.ask("POST", BASE, headers, [CONTENT])
     assert (answer.status, answer.headers["upload-offset"]) == (201, str(len(CONTENT)))
-    assert answer.headers["x-job"] == f"/jobs/{assert_one_job(tus).pk}/"
+    assert answer.headers["x-job"] == f"/jobs/{the_one_job(tus).pk}/"
 
 
 def test_creation_with_more_than_announced_leaves_nothing(tus: Tus) -> None:
@@ -290,7 +174,7 @@ def test_nothing_is_kept_of_a_body_longer_than_promised(tus: Tus, told: bool) ->
     assert (answer.status, answer.content["code"]) == (413, "too_large")
     assert tus.offset(path) == 9
     assert tus.patch(path, 9, CONTENT[9:]).status == 204
-    assert_one_job(tus)
+    the_one_job(tus)
 
 
 def test_the_limit_is_inclusive_and_memory_stays_flat(tus: Tus) -> None:
@@ -334,119 +218,6 @@ def test_an_expired_upload_cannot_go_on(tus: Tus) -> None:
     assert tus.server.files() == []
 
 
-def test_a_repeated_last_patch_makes_one_job(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    tus.patch(path, 0, CONTENT[:MIB])
-    answers = [tus.patch(path, MIB, CONTENT[MIB:]) for _ in range(3)]
-    answers += [tus.patch(path, len(CONTENT), b""), tus.ask("HEAD", path)]
-    job = assert_one_job(tus)
-    assert [answer.status for answer in answers] == [204, 204, 204, 204, 200]
-    for answer in answers:
-        assert answer.headers["upload-offset"] == answer.headers["upload-length"] == str(len(CONTENT))
-        assert answer.headers["x-job"] == f"/jobs/{job.pk}/"
-    assert tus.patch(path, 0, CONTENT[:MIB]).status == 409
-    assert tus.ask("DELETE", path).status == 409
-    assert_one_job(tus)
-
-
-def test_an_upload_whose_server_died_at_the_last_step_is_completed(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    tus.file(path).write_bytes(CONTENT)
-    assert tus.offset(path) == len(CONTENT)
-    assert_one_job(tus)
-
-
-def test_a_cut_keeps_what_arrived(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    with tus.half_sent(path, 0, CONTENT[: 2 * MIB + 5], len(CONTENT)):
-        pass
-    kept = tus.offset(path)
-    assert MIB + 5 <= kept <= 2 * MIB + 5
-    assert Upload.objects.get().offset == kept == tus.file(path).stat().st_size
-    assert tus.patch(path, kept, CONTENT[kept:]).status == 204
-    assert_one_job(tus)
-
-
-def test_a_client_that_falls_silent_is_dropped_and_its_bytes_kept(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    answer = tus.ask("PATCH", path, piece(0, len(CONTENT)), [CONTENT[:1000]])
-    assert (answer.status, answer.content["code"]) == (408, "too_slow")
-    assert tus.offset(path) == 1000
-
-
-def test_a_newcomer_takes_over_from_a_connection_that_hangs(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    with tus.half_sent(path, 0, CONTENT[: 2 * MIB], len(CONTENT)) as connection:
-        kept = tus.offset(path)
-        assert b'"code": "interrupted"' in b"".join(iter(lambda: connection.recv(MIB), b""))
-    assert MIB <= kept <= 2 * MIB
-    assert tus.patch(path, kept, CONTENT[kept:]).status == 204
-    assert_one_job(tus)
-
-
-def test_a_writer_that_does_not_yield_locks_the_upload(tus: Tus) -> None:
-    path = tus.create(10)
-    with tus.file(path).open("rb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        for answer in (tus.patch(path, 0, b"1"), tus.ask("HEAD", path), tus.ask("DELETE", path)):
-            assert answer.status == 423
-        began = time.monotonic()
-        tus.ask("HEAD", path)
-        assert time.monotonic() - began >= LOCK_WAIT_SECONDS
-    assert tus.offset(path) == 0
-
-
-def test_clients_that_fight_for_an_upload_make_one_whole_file(tus: Tus) -> None:
-    """Each asks where it is and sends the rest, again and again, until it is told that the recording is there."""
-    path = tus.create(len(CONTENT))
-
-    def stubborn(_: int) -> str:
-        while True:
-            answer = tus.ask("HEAD", path)
-            if "x-job" in answer.headers:
-                return answer.headers["x-job"]
-            if answer.status == 200:
-                offset = int(answer.headers["upload-offset"])
-                tus.patch(path, offset, CONTENT[offset : offset + MIB // 2])
-
-    with ThreadPoolExecutor(3) as clients:
-        told = set(clients.map(stubborn, range(3)))
-    assert told == {f"/jobs/{assert_one_job(tus).pk}/"}
-
-
-def test_a_full_disk_keeps_what_fitted(tus: Tus) -> None:
-    path = tus.create(len(CONTENT))
-    sizes = resource.prlimit(tus.server.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(tus.server.pid, resource.RLIMIT_FSIZE, (2 * MIB, sizes[1]))
-    try:
-        answer = tus.patch(path, 0, CONTENT)
-    finally:
-        resource.prlimit(tus.server.pid, resource.RLIMIT_FSIZE, sizes)
-    assert (answer.status, answer.content["code"]) == (507, "storage_full")
-    kept = tus.offset(path)
-    assert kept == 2 * MIB
-    assert tus.patch(path, kept, CONTENT[kept:]).status == 204
-    assert_one_job(tus)
-
-
-def test_a_killed_server_tells_the_truth_when_it_is_back(tus: Tus, tmp_path: Path, settings: Any) -> None:
-    settings.MEDIA_ROOT = tmp_path
-    port = free_port()
-    with serve(tmp_path, port) as server:
-        doomed = Tus(Browser(server, tus.browser.session, tus.browser.secret))
-        path = doomed.create(len(CONTENT))
-        doomed.patch(path, 0, CONTENT[:100])
-        with doomed.half_sent(path, 100, CONTENT[100 : 2 * MIB + 100], len(CONTENT) - 100):
-            os.kill(server.pid, signal.SIGKILL)
-    with serve(tmp_path, port) as server:
-        again = Tus(Browser(server, tus.browser.session, tus.browser.secret))
-        kept = again.offset(path)
-        assert kept == Upload.objects.get().offset == again.file(path).stat().st_size
-        assert kept >= MIB + 100
-        assert again.patch(path, kept, CONTENT[kept:]).status == 204
-        assert_one_job(again)
-
-
 def test_tuspy_uploads_in_pieces_and_goes_on(tus: Tus) -> None:
     """A client that others wrote, as it is installed."""
     browser = tus.browser
@@ -462,4 +233,4 @@ def test_tuspy_uploads_in_pieces_and_goes_on(tus: Tus) -> None:
     second = client.uploader(file_stream=BytesIO(CONTENT), chunk_size=MIB, url=first.url)
     assert second.offset == 2 * MIB
     second.upload()
-    assert assert_one_job(tus).title == "talk.mp3"
+    assert the_one_job(tus).title == "talk.mp3"

@@ -21,8 +21,8 @@ from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
 from jobs.uploads.access import Authenticate, not_ours, request_of, who, with_our_token
-from jobs.uploads.receiving import hold, receive_into, settle
-from jobs.uploads.refusals import Unavailable, WrongMethod, WrongOffset, WrongVersion
+from jobs.uploads.receiving import check_offset, hold, receive_into, settle
+from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
 from jobs.uploads.titles import title_of
 from jobs.uploads.wire import Body, ClientGone, Headers, Receive, Scope, Send, answer, as_json, declared_length, header
 
@@ -136,11 +136,11 @@ async def _tell(user: User, key: UUID) -> Reply:
 async def _append(user: User, key: UUID, scope: Scope, body: Body) -> Reply:
     tus_headers.check_type(scope)
     offset = tus_headers.read_offset(scope)
-    async with hold(user, key) as (upload, writer):
+    async with hold(user, key, offset) as (upload, writer):
         if writer is None:
             await _hear_again(upload, offset, body)
         else:
-            _check_offset(offset, writer.offset)
+            check_offset(offset, writer.offset)
             _check_rest(scope, (upload.length or 0) - offset)
             upload = await receive_into(writer, body)
     return Reply(204, tus_headers.facts(upload))
@@ -151,7 +151,7 @@ async def _hear_again(upload: Upload, offset: int, body: Body) -> None:
     rest = (upload.length or 0) - offset
     while await body.next() is not None and body.read <= rest:
         pass
-    _check_offset(offset + body.read, upload.length or 0)
+    check_offset(offset + body.read, upload.length or 0)
 
 
 async def _remove(user: User, key: UUID) -> Reply:
@@ -164,11 +164,6 @@ async def _remove(user: User, key: UUID) -> Reply:
 
 async def _discard(upload: Upload) -> None:
     await database_sync_to_async(store.discard, thread_sensitive=False)(upload)
-
-
-def _check_offset(told: int, true: int) -> None:
-    if told != true:
-        raise WrongOffset(f"The upload is at byte {true:,}. Go on from there.")
 
 
 def _check_rest(scope: Scope, rest: int) -> None:
