@@ -55,7 +55,7 @@ def test_torch_is_asked_only_where_a_driver_is(tmp_path: Path, monkeypatch: pyte
         return subprocess.CompletedProcess(command, 0, b'{"cuda": [{"name": "A card", "memory": 1}]}')
 
     monkeypatch.setattr(machine, "DEVICES", tmp_path)
-    monkeypatch.setattr(machine.subprocess, "run", answer)
+    monkeypatch.setattr(subprocess, "run", answer)
     machine.probe.cache_clear()
     assert machine.probe() == ()
     assert asked == []
