@@ -163,10 +163,9 @@ def test_delete_leaves_nothing(alice: User, make_job: MakeJob, state: str) -> No
 def test_a_lost_workflow_is_restarted_once(alice: User, make_job: MakeJob) -> None:
     run = run_of(make_job(alice, state="running"))
     first = run.workflow_id
-    again = restart(run.pk, "workflow_lost")
-    assert again is not None
-    assert again.workflow_id == f"{first}-1"
-    assert restart(run.pk, "workflow_lost") is None
+    assert restart(run.pk, "workflow_lost")
+    assert run_of(run.job).workflow_id == f"{first}-1"
+    assert not restart(run.pk, "workflow_lost")
 
 
 def test_admission_is_won_once(alice: User, make_job: MakeJob) -> None:
