@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio import activity
@@ -118,6 +118,13 @@ async def test_a_run_that_was_stopped_is_not_failed(temporal_address: str) -> No
         await handle.result()
     assert bodies.failures == []
     assert "finish" not in bodies.calls
+
+
+async def test_a_fault_in_the_workflow_ends_it(temporal_address: str) -> None:
+    bodies = Bodies(spans=cast(int, "none of ours"))
+    async with running(temporal_address, bodies) as handle, asyncio.timeout(20):
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
 
 
 async def test_a_cancel_waits_until_the_spans_have_stopped(temporal_address: str) -> None:
