@@ -38,7 +38,7 @@ def test_a_worker_that_shuts_down_does_not_end_the_run(run: Run) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_lost_session_is_replaced(run: Run) -> None:
     looking = ActivityEnvironment().run(lambda: Watch(run.pk))
-    with connection.cursor() as cursor, pytest.raises(Exception, match="terminat|closed"):
+    with connection.cursor() as cursor, pytest.raises(Exception, match=r"terminat|closed"):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert looking._running()
     Run.objects.update(state="cancelling")

@@ -42,8 +42,10 @@ class Watch:
                 raise Stopped
 
     def should_stop(self) -> bool:
-        """`poll` for callers that ask whether the run is still wanted. A cancel of the activity alone is raised: it also
-        comes from a worker that shuts down, and then another one goes on."""
+        """`poll` for callers that ask whether the run is still wanted.
+
+        A cancel of the activity alone is raised: it comes from a worker that shuts down too, and another one goes on.
+        """
         try:
             self.poll()
         except Stopped:
