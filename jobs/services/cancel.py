@@ -17,8 +17,8 @@ def cancel(job: Job) -> None:
     run = job.current_run
     if run is None:
         raise Conflict("This recording has no transcription to cancel.")
-    # From queued alone: the table also leads from cancelling to cancelled, and that step is `finish_cancel`'s, which waits
-    # for the workers and removes the samples. A second click must not take it.
+    # From queued alone: the table also leads from cancelling to cancelled, and that step is `finish_cancel`'s, which
+    # waits for the workers and removes the samples. A second click must not take it.
     if move(run.pk, RunState.CANCELLED, only_from=RunState.QUEUED, reason="cancelled"):
         return
     if move(run.pk, RunState.CANCELLING, reason="cancelled"):
