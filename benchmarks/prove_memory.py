@@ -65,9 +65,9 @@ def measure(minutes: int) -> dict[str, int]:
             job = drill.upload(recording)
             state, reason = drill.wait_for_end(job, seconds=4 * 3600)
             seconds = time.monotonic() - began
+            found = peaks.end()
         finally:
             drill.stop()
-        found = peaks.end()
     if state != "succeeded":
         raise RuntimeError(f"the recording of {minutes} minutes {state}: {reason}")
     sizes = ", ".join(f"{kind} {size >> 20} MB" for kind, size in sorted(found.items()))

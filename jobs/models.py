@@ -33,6 +33,9 @@ class Upload(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
     job = models.OneToOneField("jobs.Job", on_delete=models.CASCADE, null=True, related_name="upload")
+    resumable = models.BooleanField(default=False)  # its client can go on after a cut; that of the one-shot door cannot
+    options = models.JSONField(default=dict)  # of the run to be: {"language": "en" | null}
+    metadata = models.TextField(blank=True)  # Upload-Metadata as the client sent it, which tus wants to be told again
 
     @property
     def path(self) -> Path:

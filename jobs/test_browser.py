@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from accounts.models import User
 from jobs.live import announce
@@ -142,6 +143,19 @@ def test_the_first_recording_replaces_the_invitation(page: Page, alice: User, ma
     assert page.get_by_text("No recordings yet").is_visible()
     announce(make_job(alice, title="first.mp3").pk)
     page.get_by_text("first.mp3").wait_for()
+
+
+def test_a_page_is_live_whichever_script_arrives_last(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice)
+    for script in ("hx-ws", "htmx-4", "live"):
+        page.route(re.compile(script), arrive_late)
+        listen(page, f"/jobs/{job.pk}/")
+        page.unroute_all()
+
+
+def arrive_late(route: Route) -> None:
+    time.sleep(0.3)  # long after everything else; nothing waits for it to be over
+    route.continue_()
 
 
 def test_a_lost_connection_is_said_and_comes_back(page: Page, alice: User, make_job: Make) -> None:

@@ -60,6 +60,8 @@ def test_silence_is_said() -> None:
 
 
 def test_history_names_the_cause() -> None:
+    second = RunEvent(state="running", stage="transcribing", detail="part 2")
+    assert words.event(second) == "Writing down what is said"
     assert words.event(RunEvent(state="failed", detail="It has no audio track.")) == "Failed: It has no audio track."
     assert words.event(RunEvent(state="cancelled", reason="cancelled")) == "Cancelled: Stopped by you"
     lost = RunEvent(state="running", stage="transcribing", reason="workflow_lost")

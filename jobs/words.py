@@ -9,7 +9,7 @@ from jobs.progress import PLACES_SHOWN, Progress
 from jobs.services import begin
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
-from jobs.states import RunState
+from jobs.states import FINAL, RunState
 
 STATES: dict[str, Promise] = {
     RunState.QUEUED: gettext_lazy("Queued"),
@@ -56,7 +56,8 @@ def stage(code: str) -> str:
 def event(moved: RunEvent) -> str:
     """One line of the history: what began or ended, and why where a cause is known."""
     said = stage(moved.stage) or str(STATES[RunState(moved.state)])
-    cause = moved.detail or str(REASONS.get(moved.reason, ""))
+    told = moved.detail if moved.state in FINAL else ""  # before the end it is for the operator: which stretch
+    cause = told or str(REASONS.get(moved.reason, ""))
     return f"{said}: {cause}" if cause else said
 
 
@@ -127,11 +128,11 @@ def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
         case RunState.RUNNING:
             return _running(run, progress)
         case RunState.CANCELLING:
-            return _("Stopping. The text written so far stays.")
+            return _("The text written so far stays.")
         case RunState.SUCCEEDED:
             return _("No speech was found in this recording.") if silent else _("The transcript is ready.")
         case RunState.CANCELLED:
-            return _("Cancelled. The text written so far stays; you can run it again.")
+            return _("The text written so far stays; you can run it again.")
         case RunState.FAILED:
             return run.detail or _("The transcription stopped unexpectedly.")
 

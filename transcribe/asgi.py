@@ -1,4 +1,4 @@
-"""What the web server serves: Django behind the gate, the upload door beside it, and the live sockets."""
+"""What the web server serves: Django behind the gate, the upload doors beside it, and the live sockets."""
 
 import os
 from typing import Any
@@ -13,12 +13,13 @@ def build() -> ProtocolTypeRouter:
 
     from jobs.routing import live
     from jobs.uploads.door import UploadDoor
+    from jobs.uploads.tus import TusDoor
     from transcribe.gate import Gate
     from transcribe.origin import same_origin
 
     return ProtocolTypeRouter(
         {
-            "http": Gate(django, {"/api/v1/upload": UploadDoor()}),
+            "http": Gate(django, {"/api/v1/upload": UploadDoor(), "/api/v1/uploads/": TusDoor()}),
             "websocket": same_origin(live),
         }
     )

@@ -28,7 +28,10 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 class Gate:
-    """An ASGI application around Django; `doors` maps exact paths to applications that read their own bodies."""
+    """An ASGI application around Django; `doors` maps paths to applications that read their own bodies.
+
+    A door whose path ends in a slash also gets what lies directly below it.
+    """
 
     def __init__(self, django: App, doors: Mapping[str, App]) -> None:
         self._django = django
@@ -38,12 +41,15 @@ class Gate:
         path = scope["path"]
         if path == "/healthz":
             await answer(send, 200, as_json({"status": "ok"}))
-        elif path in self._doors:
-            await self._doors[path](scope, receive, send)
+        elif (door := self._door(path)) is not None:
+            await door(scope, receive, send)
         elif declared_length(scope) is None and header(scope, b"transfer-encoding") is None:
             await self._django(scope, receive, send)  # no body
         else:
             await self._capped(scope, receive, send)
+
+    def _door(self, path: str) -> App | None:
+        return self._doors.get(path) or self._doors.get(path[: path.rfind("/") + 1])
 
     async def _capped(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(receive, settings.BODY_SILENCE_SECONDS)

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BOUNDARY = "a-boundary-of-our-own"
 LIMIT = 256 << 20  # bytes; what this server takes at most for one recording
 SILENCE_SECONDS = 2
+LOCK_WAIT_SECONDS = 1
 Communicator: Any = ApplicationCommunicator  # speaks to an application in this process; asgiref gives it no types
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +67,7 @@ class Server:
                 connection.sendall(head.replace("\n", "\r\n").encode())
                 for piece in pieces:
                     connection.sendall(piece)
-            response = http.client.HTTPResponse(connection)
+            response = http.client.HTTPResponse(connection, method=head.partition(" ")[0])
             response.begin()
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
@@ -135,17 +136,24 @@ def running_server(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, unused_port: int
 ) -> Iterator[Server]:
     """uvicorn on the test database, started once."""
-    media = tmp_path_factory.mktemp("media")
+    with serve(tmp_path_factory.mktemp("media"), unused_port) as server:
+        yield server
+
+
+@contextmanager
+def serve(media: Path, port: int) -> Iterator[Server]:
+    """uvicorn on the test database, with the limits of these tests."""
     environment = os.environ | {
         "DATABASE_URL": _test_database(),
         "MEDIA_ROOT": str(media),
         "UPLOAD_LIMIT_BYTES": str(LIMIT),
         "BODY_SILENCE_SECONDS": str(SILENCE_SECONDS),
+        "UPLOAD_LOCK_WAIT_SECONDS": str(LOCK_WAIT_SECONDS),
     }
-    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(unused_port)]
+    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
     with subprocess.Popen([*command, "--log-level", "warning"], env=environment, cwd=ROOT) as process:
         try:
-            server = Server(port=unused_port, pid=process.pid, media=media)
+            server = Server(port=port, pid=process.pid, media=media)
             _wait_until_alive(server, process)
             yield server
         finally:
@@ -161,6 +169,11 @@ def server(running_server: Server, transactional_db: None, settings: Any) -> Ser
 
 @pytest.fixture(scope="session")
 def unused_port() -> int:
+    return free_port()
+
+
+def free_port() -> int:
+    """One that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

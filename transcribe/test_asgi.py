@@ -51,6 +51,21 @@ async def test_health_needs_neither_django_nor_a_database() -> None:
     assert await ask(scope("/healthz"), [b""], application=application) == (200, b'{"status": "ok"}')
 
 
+async def test_a_door_that_ends_in_a_slash_gets_what_lies_directly_below(settings: Any) -> None:
+    settings.BODY_LIMIT_BYTES = 1  # only Django's bodies are capped
+    gate = Gate(reader, {"/one": reader, "/many/": reader})
+    headers = {"cookie": "a=b", "content_length": "2"}
+    for path, status in {
+        "/one": 200,
+        "/many/": 200,
+        "/many/x": 200,
+        "/many/x/y": 413,
+        "/many": 413,
+        "/one/": 413,
+    }.items():
+        assert (await ask(scope(path, **headers), [b"12"], application=gate))[0] == status, path
+
+
 async def test_bodies_within_the_limit_pass(settings: Any) -> None:
     settings.BODY_LIMIT_BYTES = 10
     assert await ask(scope(cookie="a=b", content_length="10"), [b"12345", b"67890"]) == (200, b"10")

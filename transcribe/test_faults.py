@@ -19,6 +19,7 @@ from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
 
 MINUTES = 120
+BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
 SHORT_TIMEOUTS = {"HEARTBEAT_TIMEOUT_SECONDS": "5", "REPAIR_SECONDS": "5", "WORKER_BEAT_SECONDS": "2"}
 
 
@@ -63,7 +64,7 @@ def test_three_killed_workers_repeat_only_the_batch_in_flight(drill: Drill, reco
 def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_alone(
     drill: Drill, recording: Path
 ) -> None:
-    job = drill.upload(recording, title="engine.mp3")
+    job = drill.upload(long_recording(recording.parent / "engine.mp3", 60))
     drill.wait_for_windows(job, 10)
     kill_an_engine_at_work(drill, job)
     drill.wait_for_windows(job, drill.done_windows(job) + 30)  # it goes on
@@ -126,7 +127,7 @@ def test_an_upload_while_temporal_is_away_waits_for_it(drill: Drill) -> None:
 
 
 def test_a_killed_database_only_delays(drill: Drill, recording: Path) -> None:
-    job = drill.upload(long_recording(recording.parent / "hour.mp3", 60))
+    job = drill.upload(long_recording(recording.parent / "database.mp3", 30))
     drill.wait_for_windows(job, 10)
     drill.stack.kill("postgres")
     assert drill.wait_for_end(job) == ("succeeded", "")
@@ -150,14 +151,16 @@ def restarts(drill: Drill) -> int:
 
 
 def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: Drill, recording: Path) -> None:
-    job = drill.upload(recording, title="cancelled.mp3")
+    job = drill.upload(long_recording(recording.parent / "cancelled.mp3", 60))
     drill.wait_for_windows(job, 10)
     drill.stack.hold("temporal")
     drill.press(f"/jobs/{job}/cancel/")
-    assert drill.wait_for_end(job, 60)[0] == "cancelled"
-    drill.wait(lambda: drill.rows("SELECT 1 FROM jobs_worker WHERE runs <> '[]'") == [], "idle engines", 60)
-    heard = drill.attempts(job)
-    drill.stack.release("temporal")
+    try:
+        assert drill.wait_for_end(job, 60)[0] == "cancelled"
+        drill.wait(lambda: drill.rows(BUSY_WORKERS) == [], "idle engines", 60)
+        heard = drill.attempts(job)
+    finally:
+        drill.stack.release("temporal")
     sample = drill.upload(SAMPLES / "german.mp3", language="de")
     assert drill.wait_for_end(sample) == ("succeeded", "")
     assert drill.attempts(job) == heard
@@ -228,7 +231,7 @@ def test_a_second_worker_shares_the_work(drill: Drill, recording: Path) -> None:
         try:
             seen = "SELECT 1 FROM jobs_worker WHERE pid = %s"
             drill.wait(lambda: drill.rows(seen, second.pid) != [], "the second worker", 60)
-            job = drill.upload(recording, title="shared.mp3")
+            job = drill.upload(long_recording(recording.parent / "shared.mp3", 60))
             shares = (
                 "SELECT DISTINCT e.worker FROM jobs_runevent e JOIN jobs_run r ON r.id = e.run_id "
                 "WHERE r.job_id = %s AND e.stage = 'transcribing'"

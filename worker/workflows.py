@@ -46,7 +46,7 @@ class TranscribeWorkflow:
         await _on_media(contract.finish_run, run, start)
 
     async def _hear(self, start: contract.Start, spans: int) -> None:
-        """All spans, `spans_at_once` outstanding; the first that fails stops the others."""
+        """All spans, `spans_at_once` outstanding. After a failure the others are left alone: they stop by the row."""
         waiting = iter(range(spans))
 
         async def lane() -> None:
@@ -54,13 +54,16 @@ class TranscribeWorkflow:
                 await _on_engine(contract.transcribe_span, contract.SpanRef(start.run_id, span), start)
 
         lanes = [asyncio.create_task(lane()) for _ in range(min(spans, start.spans_at_once))]
+        if not lanes:
+            return
         try:
-            await asyncio.gather(*lanes)
-        except BaseException:
+            ended, _ = await workflow.wait(lanes, return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:
             for task in lanes:
                 task.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
             raise
+        await asyncio.gather(*ended)
 
 
 async def _on_media(body: Any, argument: Any, start: contract.Start) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from accounts.models import User
@@ -79,6 +81,7 @@ async def test_it_streams_under_the_production_server_too(job: Job, async_client
     answer: Any = await async_client.get(f"/jobs/{job.pk}/download/txt/")
     text = b"".join([part async for part in answer.streaming_content]).decode()
     assert text.startswith("First.")
+    await sync_to_async(connections.close_all)()  # that of the thread, or the test database cannot be dropped
 
 
 @pytest.mark.parametrize(

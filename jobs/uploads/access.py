@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from urllib.parse import urlencode
 
+from channels.db import database_sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -12,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, QueryD
 from django.middleware.csrf import CsrfViewMiddleware
 
 from accounts.models import User
-from jobs.uploads.wire import Scope
+from jobs.uploads.refusals import NotOurForm, NotSignedIn
+from jobs.uploads.wire import Scope, header
 
 type Authenticate = Callable[[Scope], Awaitable[User | None]]
 """Verifies the Authorization header of a request and names the person; None refuses."""
@@ -48,6 +50,24 @@ def prepare_page(request: HttpRequest) -> None:
     if not hasattr(request, "user"):
         request.user = AnonymousUser()
     CsrfViewMiddleware(_view).process_request(request)
+
+
+async def who(scope: Scope, request: ASGIRequest, authenticate: Authenticate | None) -> tuple[User, bool]:
+    """The person, and whether a session (which other sites could ride on) names them. Raises NotSignedIn."""
+    by_session = header(scope, b"authorization") is None
+    if by_session:
+        user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
+    else:
+        user = await authenticate(scope) if authenticate else None
+    if user is None:
+        raise NotSignedIn("Sign in first, then upload the file again.")
+    request.user = user
+    return user, by_session
+
+
+def not_ours() -> NotOurForm:
+    """The refusal of what another site sent, or of a page that is too old."""
+    return NotOurForm("This form is out of date or came from another site. Reload the page and try again.")
 
 
 def _view(request: HttpRequest) -> HttpResponse:

@@ -6,29 +6,21 @@ the body is read, and the file is never in memory. Fields before the file: `csrf
 
 import logging
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError
 
-from accounts.models import User
 from jobs.errors import BadUpload, JobError
 from jobs.models import Job
 from jobs.uploads import answers, store
-from jobs.uploads.access import Authenticate, from_our_site, request_of, session_user, with_our_token
+from jobs.uploads.access import Authenticate, from_our_site, not_ours, request_of, who, with_our_token
 from jobs.uploads.form import FormReader
 from jobs.uploads.intake import Admission, Intake
-from jobs.uploads.refusals import NotOurForm, NotSignedIn, WrongMethod
-from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length, header
+from jobs.uploads.refusals import Unavailable, WrongMethod
+from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length
 
 FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
 logger = logging.getLogger(__name__)
-
-
-class Unavailable(JobError):
-    """The database does not answer."""
-
-    code, status = "unavailable", 503
 
 
 class UploadDoor:
@@ -78,34 +70,18 @@ class UploadDoor:
         """Everything that can be refused before the body is read."""
         if request.method != "POST":
             raise WrongMethod("Send the file with POST.")
-        user, by_session = await self._who(scope, request)
+        user, by_session = await who(scope, request, self._authenticate)
         reader = FormReader(request.META.get("CONTENT_TYPE", ""))
         length = declared_length(scope)
         if length is not None:
             store.check_size(length - FORM_BYTES)
         if by_session and not from_our_site(request):
-            raise _not_ours()
+            raise not_ours()
 
         def check_form(token: str | None) -> None:
             if by_session and not with_our_token(request, token):
-                raise _not_ours()
+                raise not_ours()
 
         if "HTTP_X_CSRFTOKEN" in request.META:
             check_form(None)
         return Intake(Admission(user, length, check_form)), reader
-
-    async def _who(self, scope: Scope, request: ASGIRequest) -> tuple[User, bool]:
-        """The person, and whether a session (which other sites could ride on) names them."""
-        by_session = header(scope, b"authorization") is None
-        if by_session:
-            user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
-        else:
-            user = await self._authenticate(scope) if self._authenticate else None
-        if user is None:
-            raise NotSignedIn("Sign in first, then upload the file again.")
-        request.user = user
-        return user, by_session
-
-
-def _not_ours() -> NotOurForm:
-    return NotOurForm("This form is out of date or came from another site. Reload the page and try again.")

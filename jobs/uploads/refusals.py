@@ -27,7 +27,37 @@ class WrongType(BadUpload):
     code, status = "wrong_type", 415
 
 
+class Unavailable(JobError):
+    """The database does not answer."""
+
+    code, status = "unavailable", 503
+
+
+class WrongOffset(Conflict):
+    """The client goes on at another place than the one where the file ends."""
+
+    code = "wrong_offset"
+
+
+class Expired(JobError):
+    """Nobody went on with this upload for too long."""
+
+    code, status = "expired", 410
+
+
+class WrongVersion(JobError):
+    """The client speaks a version of the protocol that we do not."""
+
+    code, status = "wrong_version", 412
+
+
 class Locked(Conflict):
     """Another connection writes to this upload."""
 
     code, status = "locked", 423
+
+
+class Interrupted(Locked):
+    """Another connection asked for this upload, so this one gave way. Clients ask for the offset and go on."""
+
+    code = "interrupted"

@@ -4,13 +4,13 @@ Everything here blocks (disk, database), so doors call it in threads.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from jobs.errors import BadUpload, StorageFull, TooLarge
 from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
+from jobs.uploads import locks
 from jobs.uploads.refusals import Locked
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -29,17 +30,24 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class Writer:
     """The one writer of an upload: it holds the lock on the file, the offset and a running digest."""
 
-    def __init__(self, upload: Upload) -> None:
-        """Go on at the end of what is there. Raises Locked while another process or connection writes."""
+    def __init__(self, upload: Upload, *, new: bool = False) -> None:
+        """Go on at the end of what is there.
+
+        Raises Locked while another process or connection writes, and FileNotFoundError when there is no file (any
+        more): it became a job or was removed. Only `new` makes one, or a late request would leave an empty file.
+        """
         self.upload = upload
         with _room():
             upload.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(upload.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            self._file = os.open(upload.path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if new else 0), 0o640)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if not locks.take(self._file):
+                raise Locked("This upload is being written by another connection. Try again in a moment.")
+            locks.check_place(self._file, upload.path)
+        except BaseException:
             os.close(self._file)
-            raise Locked("This upload is being written by another connection. Try again in a moment.") from None
+            raise
+        self._busy = threading.Lock()  # a cancelled request closes while a thread may still write
         self.offset = os.fstat(self._file).st_size
         self._digest = hashlib.sha256() if self.offset == 0 else None
 
@@ -47,13 +55,23 @@ class Writer:
         """Write all of it. Raises TooLarge before the limit is passed and StorageFull when there is no room."""
         check_size(self.offset + len(data))
         rest = memoryview(data)
-        while rest:
-            with _room():
-                written = os.write(self._file, rest)
-            if self._digest is not None:
-                self._digest.update(rest[:written])
-            self.offset += written
-            rest = rest[written:]
+        with self._busy:
+            while rest:
+                with _room():
+                    written = os.write(self._file, rest)
+                if self._digest is not None:
+                    self._digest.update(rest[:written])
+                self.offset += written
+                rest = rest[written:]
+
+    def cut_back(self, offset: int) -> None:
+        """Keep the first `offset` bytes alone."""
+        os.ftruncate(self._file, offset)
+        self.offset, self._digest = offset, None
+
+    def is_wanted(self) -> bool:
+        """Whether another connection waits for this upload (`locks.asking`)."""
+        return self._file >= 0 and locks.is_asked_for(self._file)
 
     def sync(self) -> None:
         """Return once the bytes would survive a power cut."""
@@ -69,9 +87,10 @@ class Writer:
 
     def close(self) -> None:
         """Let go of the lock; twice is fine."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+        with self._busy:
+            file, self._file = self._file, -1
+            if file >= 0:
+                os.close(file)
 
 
 def check_size(size: int) -> None:
@@ -83,15 +102,25 @@ def check_size(size: int) -> None:
 
 def begin(owner: User, title: str, length: int | None = None) -> Writer:
     """A new upload, open for writing. `length` in bytes where the client told it: refused now if there is no room."""
-    _check_room(length or 0)
+    return open_new(Upload(owner=owner, title=title, length=length))
+
+
+def open_new(upload: Upload) -> Writer:
+    """Store the row of a new upload and open its file. Raises StorageFull when its length does not fit."""
+    _check_room(upload.length or 0)
     # The row first: a file without a row is litter, a row without a file expires.
-    expires_at = timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRY_SECONDS)
-    upload = Upload.objects.create(owner=owner, title=title, length=length, expires_at=expires_at)
+    upload.expires_at = next_expiry()
+    upload.save(force_insert=True)
     try:
-        return Writer(upload)
+        return Writer(upload, new=True)
     except BaseException:
         discard(upload)
         raise
+
+
+def next_expiry() -> datetime:
+    """When an upload is given up that nobody goes on with from now on."""
+    return timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRY_SECONDS)
 
 
 def complete(writer: Writer, options: Options) -> Job:

@@ -10,7 +10,7 @@ from jobs.errors import BadUpload, StorageFull, TooLarge
 from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
-from jobs.uploads import store
+from jobs.uploads import locks, store
 from jobs.uploads.refusals import Locked
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,44 @@ def test_an_upload_has_one_writer(alice: User, media: Path) -> None:
         store.Writer(writer.upload)
     writer.close()
     store.Writer(writer.upload).close()
+
+
+def test_a_writer_sees_that_another_waits(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    assert not writer.is_wanted()
+    with locks.asking(writer.upload.path), locks.asking(writer.upload.path):
+        assert writer.is_wanted()
+    assert not writer.is_wanted()
+    writer.close()
+    assert not writer.is_wanted()
+    with locks.asking(media / "nothing"):
+        pass
+
+
+def test_a_late_writer_does_not_touch_the_recording(alice: User, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between opening the file and locking it, the writer before completes: the open file is the recording now."""
+    first = store.begin(alice, "talk.mp3")
+    first.append(b"x")
+    take = locks.take
+
+    def late(file: int) -> bool:
+        store.complete(first, Options())
+        first.close()
+        return take(file)
+
+    monkeypatch.setattr(locks, "take", late)
+    with pytest.raises(FileNotFoundError):
+        store.Writer(first.upload)
+    assert not first.upload.path.exists()
+
+
+def test_bytes_cut_back_are_not_hashed(alice: User, media: Path) -> None:
+    writer = store.begin(alice, "talk.mp3")
+    writer.append(b"one too many")
+    writer.cut_back(3)
+    assert writer.offset == writer.upload.path.stat().st_size == 3
+    assert store.complete(writer, Options()).sha256 == hashlib.sha256(b"one").hexdigest()
+    writer.close()
 
 
 def test_the_limit_is_inclusive(alice: User, media: Path, settings: Any) -> None:

@@ -37,22 +37,38 @@ class Body:
         self.silence_seconds = silence_seconds
         self.read = 0
         self.ended = False
+        self._reason: JobError | None = None
+        self._patience: asyncio.Timeout | None = None
+
+    def interrupt(self, reason: JobError) -> None:
+        """Let `next` raise `reason` once instead of waiting on; what is done with earlier pieces is not disturbed."""
+        self._reason = reason
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def next(self) -> bytes | None:
         """The next piece, None after the last. Raises ClientGone, and ClientSlow after `silence_seconds` of nothing."""
         if self.ended:
             return None
-        try:
-            async with asyncio.timeout(self.silence_seconds):
-                message = await self.receive()
-        except TimeoutError:
-            raise ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.") from None
+        message = await self._wait()
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece: bytes = message.get("body", b"")
         self.read += len(piece)
         self.ended = not message.get("more_body", False)
         return piece
+
+    async def _wait(self) -> Message:
+        with suppress(TimeoutError):
+            try:
+                if self._reason is None:
+                    async with asyncio.timeout(self.silence_seconds) as self._patience:
+                        return await self.receive()
+            finally:
+                self._patience = None
+        slow = ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.")
+        reason, self._reason = self._reason or slow, None
+        raise reason
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -66,7 +82,7 @@ def declared_length(scope: Scope) -> int | None:
     return int(value) if value is not None and value.isdigit() else None
 
 
-def as_json(content: dict[str, str]) -> tuple[bytes, bytes]:
+def as_json(content: object) -> tuple[bytes, bytes]:
     """A body and its content type."""
     return json.dumps(content).encode(), b"application/json"
 
@@ -74,12 +90,12 @@ def as_json(content: dict[str, str]) -> tuple[bytes, bytes]:
 async def answer(
     send: Send, status: int, content: tuple[bytes, bytes], headers: Headers | None = None, *, body: Body | None = None
 ) -> None:
-    """Send a whole answer. With an unread `body` the connection ends: the rest of that body is never read."""
+    """Send a whole answer; 204 has no content. With an unread `body` the connection ends: its rest is never read."""
     hang_up = body is not None and not body.ended
     content_body, content_type = content
+    described = [(b"content-type", content_type), (b"content-length", str(len(content_body)).encode())]
     all_headers = [
-        (b"content-type", content_type),
-        (b"content-length", str(len(content_body)).encode()),
+        *(described if status != 204 else []),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         *(headers or []),

@@ -39,7 +39,7 @@ class Span:
 
 def words(text: str) -> list[str]:
     """Lower-case words without punctuation."""
-    return re.sub(r"[^\w ]", "", text.lower()).split()
+    return re.sub(r"[^\w\s]", "", text.lower()).split()
 
 
 def word_errors(wanted: Sequence[str], heard: Sequence[str]) -> int:

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MEMORY_FOR_A_MODEL = 4  # times its file: half precision on disk, single in memory, and what decoding needs
 MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
 CGROUP = Path("/sys/fs/cgroup")
+DEVICES = Path("/dev")
+GPU_FILES = ("nvidia*", "dxg", "kfd")  # NVIDIA's driver, Windows' below WSL, AMD's
 PROBE_SECONDS = 120
 INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
 INHERITED_OF_DEVICES = ("CUDA_", "NVIDIA_", "PYTORCH_", "HIP_", "ROCR_", "HSA_")
@@ -47,7 +49,9 @@ def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int) -> int:
 
 @functools.cache
 def probe() -> tuple[str, ...]:
-    """The names of the GPUs that torch can use, asked of a process of its own."""
+    """The names of the GPUs that torch can use, asked of a process of its own: to load torch takes seconds."""
+    if not any(found for pattern in GPU_FILES for found in DEVICES.glob(pattern)):
+        return ()
     command = [sys.executable, "-m", "worker.engine.probe"]
     try:
         done = subprocess.run(

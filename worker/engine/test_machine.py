@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,21 @@ def test_children_get_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert given["CUDA_VISIBLE_DEVICES"] == "1"
     assert given["OMP_NUM_THREADS"] == "3"
     assert given["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+def test_torch_is_asked_only_where_a_driver_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def answer(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, b'{"cuda": [{"name": "A card", "memory": 1}]}')
+
+    monkeypatch.setattr(machine, "DEVICES", tmp_path)
+    monkeypatch.setattr(machine.subprocess, "run", answer)
+    machine.probe.cache_clear()
+    assert machine.probe() == ()
+    assert asked == []
+    (tmp_path / "nvidiactl").touch()
+    machine.probe.cache_clear()
+    assert machine.probe() == ("A card",)
+    machine.probe.cache_clear()
