@@ -30,7 +30,6 @@ CHECK_CHANNEL = "live_check"  # a listener's message to itself
 CHECK_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
 FIRST_DELAY, LAST_DELAY = 0.05, 5.0  # seconds before connecting again
-KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "application_name": "live"}
 logger = logging.getLogger(__name__)
 
 
@@ -175,4 +174,5 @@ def hub() -> Hub:
 def _parameters() -> dict[str, Any]:
     """Django's own connection parameters, without what belongs to its cursors."""
     own = {"cursor_factory", "context", "prepare_threshold"}
-    return {key: value for key, value in connection.get_connection_params().items() if key not in own} | KEEPALIVE
+    kept = {key: value for key, value in connection.get_connection_params().items() if key not in own}
+    return kept | {"application_name": "live"}

@@ -73,3 +73,9 @@ def test_every_language_has_a_name() -> None:
     assert words.language("haw") == "Hawaiian"
     assert all(words.language(code)[0].isupper() for code in LANGUAGES)
     assert words.language("tlh") == "Tlh"
+
+
+@pytest.mark.parametrize("reason", ["missing_file", "language_unknown"])
+def test_nobody_is_told_to_run_again_what_would_fail_again(reason: str) -> None:
+    assert "Run it again" not in words.next_step(Run(state="failed", reason=reason))
+    assert "Run it again" in words.next_step(Run(state="failed", reason="internal"))

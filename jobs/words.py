@@ -23,12 +23,15 @@ STAGES: dict[str, Promise] = {
     begin.PREPARING: gettext_lazy("Reading the recording"),
     begin.LISTENING: gettext_lazy("Working out the language"),
     begin.TRANSCRIBING: gettext_lazy("Writing down what is said"),
-    begin.FINISHING: gettext_lazy("Finishing the transcript"),
 }
 REASONS: dict[str, Promise] = {
     "cancelled": gettext_lazy("Stopped by you"),
     "workflow_lost": gettext_lazy("Started again after an interruption"),
     "workflow_closed": gettext_lazy("Started again after an interruption"),
+}
+NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
+    "missing_file": gettext_lazy("The text written so far is kept."),
+    "language_unknown": gettext_lazy("The recording is kept. Upload it again with another language."),
 }
 ICONS = {
     RunState.QUEUED: "clock",
@@ -138,6 +141,8 @@ def next_step(run: Run) -> str:
     """After a failure: what was kept, and what to do."""
     if run.reason in REFUSALS:
         return _("The file was not kept, because there is nothing to transcribe in it.")
+    if run.reason in NEXT_STEPS:
+        return str(NEXT_STEPS[run.reason])
     return _("The recording and the text written so far are kept. Run it again; if it fails again, tell the operator.")
 
 

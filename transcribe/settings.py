@@ -102,6 +102,10 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
+# A database host that vanishes without a word is noticed: the system's own limits are hours, and heartbeats wait too.
+SILENCE_LIMITS = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
 def _database(url: str) -> dict[str, object]:
     """DATABASE_URL as Django wants it; `?host=` may name the folder of a Unix socket."""
     parts = urlsplit(url)
@@ -114,7 +118,7 @@ def _database(url: str) -> dict[str, object]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **query},
+        "OPTIONS": {"connect_timeout": 5, **SILENCE_LIMITS, **query},
     }
 
 

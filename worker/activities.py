@@ -17,7 +17,7 @@ from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
 from jobs.states import RunState
 from worker import contract
-from worker.endings import refused, stopped
+from worker.endings import INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.presence import Presence
@@ -26,7 +26,6 @@ from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS_ALLOWED = 5  # of failures nobody foresaw; deaths of a worker do not raise, so they are never counted as final
 VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 
@@ -43,23 +42,14 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
         except (ApplicationError, CancelledError):
             raise
         except Exception as error:
-            raise _unforeseen(error) from error
+            ending = failed(error, activity.info().attempt)
+            if ending.type == INTERNAL:
+                logger.exception("an activity of %s failed", activity.info().workflow_id)
+            raise ending from error
         finally:
             close_old_connections()
 
     return run
-
-
-def _unforeseen(error: Exception) -> ApplicationError:
-    """Databases and workers come back, so they are waited for; anything else gets a few tries and then an end."""
-    logger.exception("activity failed")
-    away = type(error).__module__.startswith(("django.db", "psycopg"))
-    hopeless = not away and activity.info().attempt >= ATTEMPTS_ALLOWED
-    return ApplicationError(
-        "Something failed on our side. Run it again; if it fails again, tell your operator.",
-        type="internal",
-        non_retryable=hopeless,
-    )
 
 
 @dataclass
@@ -108,6 +98,7 @@ class Activities:
             decode_samples(run, watch)
             pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
             with self.pool.slot() as slot:
+                warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
             plan.store_language(run.pk, vote.language, vote.probability)
 
@@ -158,7 +149,7 @@ class Activities:
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
         options = Options(language=run.language, seed=run.number)
         try:
-            slot.warm(watch.poll)  # a child that dies while it loads says nothing about these windows
+            warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
         except EngineDied as death:
@@ -170,11 +161,17 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
-        except EngineRefused as refusal:
-            raise RuntimeError(refusal.code) from refusal
         if not windows.commit_windows(run.pk, {index: _heard(found) for index, found in heard.items()}):
             raise Stopped
         activity.heartbeat()
+
+
+def warm(slot: Slot, watch: Watch) -> None:
+    """See that the slot's engine has its model in memory."""
+    try:
+        slot.warm(watch.poll)
+    except EngineRefused as refusal:
+        raise EngineAway(refusal.code) from refusal
 
 
 def _piece(window: Window) -> Piece:

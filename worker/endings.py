@@ -1,6 +1,21 @@
-"""The ends of an activity that are nobody's fault: said to the workflow, not logged as errors."""
+"""How an activity ends: those that are nobody's fault are said to the workflow and not logged as errors."""
 
+from django.db import InterfaceError, InternalError, OperationalError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from worker.engine.base import EngineRefused
+
+INTERNAL = "internal"
+ATTEMPTS_ALLOWED = 5  # of failures nobody foresaw; deaths of a worker do not raise, so they are never counted as final
+
+
+class EngineAway(Exception):
+    """This worker cannot load its model now: said by its code, and as little about the recording as a dead worker."""
+
+
+# They come back, so they are waited for. Other errors of the database are about what was written: no wait mends them.
+WAITED_FOR = (EngineAway, OperationalError, InterfaceError, InternalError)
+CHOSEN_WRONG = frozenset({"language_unknown"})  # refusals of the engine that the person can do something about
 
 
 def refused(code: str, detail: str) -> ApplicationError:
@@ -16,3 +31,14 @@ def stopped() -> ApplicationError:
 def leaving() -> ApplicationError:
     """This worker stops: another one goes on with the activity."""
     return ApplicationError("the worker is stopping", type="leaving", category=ApplicationErrorCategory.BENIGN)
+
+
+def failed(error: Exception, attempt: int) -> ApplicationError:
+    """What was not foreseen gets a few tries and then an end."""
+    if isinstance(error, EngineRefused) and error.code in CHOSEN_WRONG:
+        return refused(error.code, error.detail)
+    return ApplicationError(
+        "Something failed on our side. Run it again; if it fails again, tell your operator.",
+        type=INTERNAL,
+        non_retryable=attempt >= ATTEMPTS_ALLOWED and not isinstance(error, WAITED_FOR),
+    )

@@ -20,6 +20,7 @@ MEMORY = 1 << 30  # bytes of address space; a decode takes under 0.5 GiB of it, 
 STALL_SECONDS = 60.0  # without a second more of sound
 START_SECONDS, SLOWEST = 300.0, 0.5  # the wall clock: five minutes, and two for each four of sound decoded
 POLL_SECONDS = 0.5
+LONGEST_STEP = 5.0  # between two looks at the child, as far as it counts
 LINE_BYTES = 1 << 16
 
 
@@ -66,14 +67,17 @@ class Leashed:
 
         A child that stalls or is too slow is killed and counts as having refused ("stalled"). Raises ChildFailed.
         """
-        started = gained = time.monotonic()
-        seconds = 0.0
+        looked = time.monotonic()
+        waited = gained = seconds = 0.0
         for message in self._spoken():
             yield message
             now = time.monotonic()
+            # A longer step is not the child's: we were frozen, and it with us, or our caller's database was away. The
+            # child must not be found guilty of that, because a refused recording is not kept.
+            waited, looked = waited + min(now - looked, LONGEST_STEP), now
             if message.get("seconds", 0.0) > seconds:
-                seconds, gained = float(message["seconds"]), now
-            if now - gained > STALL_SECONDS or now - started > START_SECONDS + SLOWEST * seconds:
+                seconds, gained = float(message["seconds"]), waited
+            if waited - gained > STALL_SECONDS or waited > START_SECONDS + SLOWEST * seconds:
                 self._kill()
                 yield {"refused": "stalled"}
                 return

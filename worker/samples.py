@@ -89,4 +89,4 @@ def _one_decoder(path: Path, watch: Watch) -> Iterator[None]:
             except BlockingIOError:
                 watch.wait()
         yield
-    path.unlink(missing_ok=True)
+    # The file stays until the run ends: taken away here, who waits for it and who comes next would hold two locks.

@@ -114,9 +114,11 @@ class Scheduler:
             )
 
     async def _cancel(self) -> None:
-        for run in await self._in_thread(_cancelling):
+        cancelling = await self._in_thread(_cancelling)
+        for run in cancelling:
             if not await self._in_thread(_worked_on, run.pk):
                 await self._in_thread(finish_cancel, run.pk)
+        for run in cancelling:  # after all rows: each call may take its whole timeout while Temporal is away
             await self._cancel_workflow(run)
 
     async def _cancel_workflow(self, run: Run) -> None:
@@ -131,12 +133,15 @@ class Scheduler:
             gone = await self._what_became_of(run)
             if gone is None:
                 continue
-            again = await self._in_thread(admission.restart, run.pk, gone)
-            if again is not None:
-                logger.warning("run %s: workflow %s; starting another", run.pk, gone)
-                await self._start(again)
+            if run.restarts >= admission.RESTARTS_ALLOWED:
+                await self._in_thread(_give_up, run.pk)
                 continue
-            await self._in_thread(_give_up, run.pk)
+            logger.warning("run %s: %s; starting another workflow", run.pk, gone)
+            # Started first and counted after: Temporal may go away between, and a chance that was counted and never
+            # taken would look like a second loss.
+            run.restarts += 1
+            await self._start(run)
+            await self._in_thread(admission.restart, run.pk, gone)
         await self._in_thread(_forget_dead_workers)
 
     async def _what_became_of(self, run: Run) -> str | None:
@@ -144,7 +149,8 @@ class Scheduler:
         try:
             found = await self._client.get_workflow_handle(run.workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
+            # A server that has just come up may not know its namespace yet, which says nothing about its workflows.
+            if error.status == RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
                 return "workflow_lost"
             raise
         return None if found.status == WorkflowExecutionStatus.RUNNING else "workflow_closed"
@@ -155,23 +161,34 @@ class Scheduler:
 
 def runs_to_admit() -> list[Run]:
     """Queued runs to start now: the owner with the fewest under way first, then the oldest."""
-    room = RUNS_FOR_EACH_SLOT * _slots() - Run.objects.filter(under_way()).count()
-    if room <= 0 or not _disk_has_room():
-        return []
-    offered = set(live_workers().values_list("model", flat=True))
+    room = _room()
     waiting = list(
-        Run.objects.filter(state=RunState.QUEUED, admitted_at=None, model__in=offered)
+        Run.objects.filter(state=RunState.QUEUED, admitted_at=None, model__in=room)
         .select_related("job")
         .order_by("created_at", "id")
     )
+    if not waiting or not _disk_has_room():
+        return []
     busy = Counter(Run.objects.filter(under_way()).values_list("job__owner_id", flat=True))
     chosen: list[Run] = []
-    while waiting and len(chosen) < room:
+    while waiting:
         run = min(waiting, key=lambda r: busy[r.job.owner_id])  # min keeps the oldest of equals
         waiting.remove(run)
         busy[run.job.owner_id] += 1
+        room[run.model] -= 1
         chosen.append(run)
+        if not room[run.model]:
+            waiting = [other for other in waiting if other.model != run.model]
     return chosen
+
+
+def _room() -> dict[str, int]:
+    """How many more runs of each model may begin, for models with room. Each has its own: runs of a model that no
+    worker offers any more must not hold up the others."""
+    slots = dict(live_workers().values_list("model").annotate(Sum("slots")))
+    busy = Counter(Run.objects.filter(under_way()).values_list("model", flat=True))
+    room = {model: RUNS_FOR_EACH_SLOT * count - busy[model] for model, count in slots.items()}
+    return {model: more for model, more in room.items() if more > 0}
 
 
 def under_way() -> Q:
@@ -195,10 +212,9 @@ def _may_act() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _slots(model: str | None = None) -> int:
-    """Engine slots of the live workers, of one model or of all."""
-    workers = live_workers() if model is None else live_workers().filter(model=model)
-    return workers.aggregate(total=Sum("slots"))["total"] or 0
+def _slots(model: str) -> int:
+    """Engine slots of the live workers with this model."""
+    return live_workers().filter(model=model).aggregate(total=Sum("slots"))["total"] or 0
 
 
 def _disk_has_room() -> bool:

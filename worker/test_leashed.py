@@ -108,6 +108,36 @@ def test_a_child_that_stalls_is_killed(two_hours: Path, tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_time_in_which_nobody_looked_is_not_held_against_the_child(
+    two_hours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of us frozen for a while, as a paused container is: the recording is not to blame, and must be kept."""
+    frozen: list[int] = []
+    looks: list[bool] = []
+
+    def freeze(_: float) -> None:
+        if frozen:
+            raise EnoughSeen
+        frozen.append(child())
+        os.kill(frozen[0], signal.SIGSTOP)
+        monkeypatch.setattr(leashed, "STALL_SECONDS", 3.0)
+        monkeypatch.setattr(leashed, "LONGEST_STEP", 0.6)
+
+    def freeze_too() -> bool:
+        looks.extend([True] if frozen else [])
+        if len(looks) == 2:  # the first may still have had something to read
+            time.sleep(4)
+            os.kill(frozen[0], signal.SIGCONT)
+        return False
+
+    with pytest.raises(EnoughSeen):
+        read(two_hours, tmp_path, on_progress=freeze, should_stop=freeze_too)
+
+
+class EnoughSeen(Exception):
+    """The recording was read on."""
+
+
 @pytest.mark.parametrize(
     ("how", "ends_as"), [(signal.SIGSEGV, media.MediaRefused), (signal.SIGKILL, leashed.ChildFailed)]
 )

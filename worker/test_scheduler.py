@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from accounts.models import User
 from jobs.models import Job, Run, Worker
@@ -55,6 +55,24 @@ def test_a_stranger_with_one_recording_is_next_after_a_thousand_of_another(
     assert [run.job for run in runs_to_admit()] == [late]
 
 
+def test_runs_of_a_model_that_nobody_offers_any_more_do_not_hold_up_the_others(alice: User, make_job: MakeJob) -> None:
+    for _ in range(4):
+        make_job(alice, state="running", admitted_at=timezone.now())
+    a_worker(slots=1, model="new")
+    waiting = [make_job(alice) for _ in range(4)]
+    Run.objects.filter(job__in=waiting[1:]).update(model="new")
+    assert [run.job for run in runs_to_admit()] == waiting[1:3]
+
+
+def test_each_model_fills_its_own_slots(alice: User, bob: User, make_job: MakeJob) -> None:
+    a_worker(slots=1)
+    a_worker(slots=1, model="other")
+    mine = [make_job(alice) for _ in range(4)]
+    late = make_job(bob)
+    Run.objects.filter(job=late).update(model="other")
+    assert {run.job for run in runs_to_admit()} == {*mine[:2], late}
+
+
 def test_a_full_disk_admits_nothing(alice: User, make_job: MakeJob, settings: Any) -> None:
     a_worker()
     make_job(alice)
@@ -65,8 +83,8 @@ def test_a_full_disk_admits_nothing(alice: User, make_job: MakeJob, settings: An
 class Drive:
     """A scheduler driven by hand from a synchronous test, each call with a client and a session of its own."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, namespace: str = "default") -> None:
+        self.address, self.namespace = address, namespace
 
     def tick(self) -> None:
         self._run(Scheduler.tick)
@@ -93,7 +111,7 @@ class Drive:
 
     def _run(self, step: Callable[[Scheduler], Awaitable[None]]) -> None:
         async def drive() -> None:
-            scheduler = Scheduler(await Client.connect(self.address, lazy=True))
+            scheduler = Scheduler(await Client.connect(self.address, namespace=self.namespace, lazy=True))
             try:
                 await step(scheduler)
             finally:
@@ -153,6 +171,61 @@ def test_a_lost_workflow_is_started_again_once_then_the_run_fails(
     drive.terminate(run_of(job))
     drive.repair()
     assert (run_of(job).state, run_of(job).reason) == ("failed", "lost")
+
+
+@committed
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_server_that_does_not_know_its_namespace_yet_has_lost_nothing(
+    temporal_address: str, alice: User, make_job: MakeJob, restarts: int
+) -> None:
+    job = make_job(alice, state="running", admitted_at=timezone.now(), restarts=restarts)
+    with pytest.raises(RPCError):
+        Drive(temporal_address, namespace="not-there-yet").repair()
+    assert (run_of(job).state, run_of(job).restarts) == ("running", restarts)
+
+
+class Away:
+    """Temporal as a scheduler sees it that knows of no workflow, and cannot start or cancel one either."""
+
+    def get_workflow_handle(self, _: str) -> "Away":
+        return self
+
+    async def describe(self, **_: Any) -> None:
+        raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
+
+    async def start_workflow(self, *_: Any, **__: Any) -> None:
+        raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    async def cancel(self, **_: Any) -> None:
+        raise ZeroDivisionError
+
+
+def away(step: Callable[[Scheduler], Awaitable[None]]) -> None:
+    async def drive() -> None:
+        scheduler = Scheduler(cast(Client, Away()))
+        try:
+            await step(scheduler)
+        finally:
+            await scheduler.close()
+
+    asyncio.run(drive())
+
+
+@committed
+def test_a_second_chance_that_could_not_be_given_is_not_used_up(alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running", admitted_at=timezone.now())
+    for _ in range(3):
+        with pytest.raises(RPCError):
+            away(Scheduler._repair)
+    assert (run_of(job).state, run_of(job).restarts) == ("running", 0)
+
+
+@committed
+def test_all_rows_are_cancelled_before_temporal_is_told_of_one(alice: User, make_job: MakeJob) -> None:
+    jobs = [make_job(alice, state="cancelling", admitted_at=timezone.now()) for _ in range(2)]
+    with pytest.raises(ZeroDivisionError):
+        away(Scheduler._cancel)
+    assert [run_of(job).state for job in jobs] == ["cancelled"] * 2
 
 
 @committed

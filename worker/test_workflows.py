@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio import activity
@@ -24,6 +24,7 @@ class Bodies:
     def __init__(self, spans: int = 2, vote: bool = False, trouble: Exception | None = None) -> None:
         self.spans, self.vote, self.trouble = spans, vote, trouble
         self.calls: list[str] = []
+        self.run_id = ""
         self.failures: list[contract.Failure] = []
         self.now = self.most = 0
         self.holding = asyncio.Event()
@@ -34,16 +35,16 @@ class Bodies:
 
     @activity.defn
     async def inspect(self, run: contract.RunRef) -> contract.Inspection:
-        self.calls.append("inspect")
+        self._note(run.run_id, "inspect")
         return contract.Inspection(spans=self.spans, vote_needed=self.vote)
 
     @activity.defn
     async def vote_language(self, run: contract.RunRef) -> None:
-        self.calls.append("vote")
+        self._note(run.run_id, "vote")
 
     @activity.defn
     async def transcribe_span(self, span: contract.SpanRef) -> None:
-        self.calls.append(f"span {span.span}")
+        self._note(span.run_id, f"span {span.span}")
         if self.trouble is not None and span.span == 1:
             raise self.trouble
         self.now += 1
@@ -52,6 +53,11 @@ class Bodies:
             await self._work()
         finally:
             self.now -= 1
+
+    def _note(self, run_id: str, call: str) -> None:
+        """Workflows that other tests left open come along on the media queue."""
+        if run_id == self.run_id:
+            self.calls.append(call)
 
     async def _work(self) -> None:
         self.holding.set()
@@ -62,7 +68,7 @@ class Bodies:
 
     @activity.defn
     async def finish_run(self, run: contract.RunRef) -> None:
-        self.calls.append("finish")
+        self._note(run.run_id, "finish")
 
     @activity.defn
     async def fail_run(self, failure: contract.Failure) -> None:
@@ -72,7 +78,7 @@ class Bodies:
 @asynccontextmanager
 async def running(address: str, bodies: Bodies, spans_at_once: int = 2) -> AsyncIterator[WorkflowHandle[Any, Any]]:
     client = await Client.connect(address)
-    run_id = uuid.uuid4().hex
+    run_id = bodies.run_id = uuid.uuid4().hex
     media, engine = contract.MEDIA_QUEUE, contract.transcribe_queue(run_id)  # queues of this test's own
     start = contract.Start(run_id=run_id, model=run_id, heartbeat_seconds=2, spans_at_once=spans_at_once)
     async with (
@@ -118,6 +124,13 @@ async def test_a_run_that_was_stopped_is_not_failed(temporal_address: str) -> No
         await handle.result()
     assert bodies.failures == []
     assert "finish" not in bodies.calls
+
+
+async def test_a_fault_in_the_workflow_ends_it(temporal_address: str) -> None:
+    bodies = Bodies(spans=cast(int, "none of ours"))
+    async with running(temporal_address, bodies) as handle, asyncio.timeout(20):
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
 
 
 async def test_a_cancel_waits_until_the_spans_have_stopped(temporal_address: str) -> None:

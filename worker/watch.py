@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import Error as DatabaseError
+from django.db import close_old_connections
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
@@ -41,10 +42,13 @@ class Watch:
                 raise Stopped
 
     def should_stop(self) -> bool:
-        """`poll` for callers that ask instead of being told."""
+        """`poll` for callers that ask whether the run is still wanted.
+
+        A cancel of the activity alone is raised: it comes from a worker that shuts down too, and another one goes on.
+        """
         try:
             self.poll()
-        except (Stopped, CancelledError):
+        except Stopped:
             return True
         return False
 
@@ -71,5 +75,6 @@ class Watch:
     def _running(self) -> bool:
         try:
             return Run.objects.filter(pk=self._run_id, state=RunState.RUNNING).exists()
-        except DatabaseError:
-            return True  # the database is away, which says nothing; the next commit will know
+        except DatabaseError:  # away, which says nothing about the run
+            close_old_connections()  # Django keeps a broken one, and would never see the database come back
+            return True

@@ -20,7 +20,9 @@ ACTIVITY_LIMIT = timedelta(days=2)
 STOPPED = "stopped"  # the run was cancelled, deleted or has ended: nothing to report, nothing to mend
 
 
-@workflow.defn(name=contract.WORKFLOW)
+# A fault in here (or a history written by an older form of it) would otherwise be tried again for ever, behind a run
+# that says "running". Failed, the scheduler starts another workflow, which goes on from the rows.
+@workflow.defn(name=contract.WORKFLOW, failure_exception_types=[Exception])
 class TranscribeWorkflow:
     """inspect -> vote on the language where it was not chosen -> hear the spans -> finish."""
 

@@ -20,8 +20,8 @@ def admit(run_id: UUID) -> bool:
     )
 
 
-def restart(run_id: UUID, reason: str) -> Run | None:
-    """Give an open run whose workflow is gone another one, with a new workflow id; None when it had its chance.
+def restart(run_id: UUID, reason: str) -> bool:
+    """Count the new workflow of an open run whose last one is gone. False: it ended, or was counted already.
 
     The done windows stay done: the new workflow goes on at the first one missing.
     """
@@ -30,8 +30,8 @@ def restart(run_id: UUID, reason: str) -> Run | None:
             pk=run_id, state__in=[RunState.QUEUED, RunState.RUNNING], restarts__lt=RESTARTS_ALLOWED
         ).update(restarts=F("restarts") + 1)
         if not won:
-            return None
+            return False
         run = Run.objects.get(pk=run_id)
         RunEvent.objects.create(run=run, state=run.state, stage=run.stage, reason=reason)
         announce(run.job_id)
-    return run
+    return True

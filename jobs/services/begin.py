@@ -10,7 +10,7 @@ from jobs.models import Run, RunEvent
 from jobs.services.moves import move
 from jobs.states import RunState
 
-PREPARING, LISTENING, TRANSCRIBING, FINISHING = "preparing", "listening", "transcribing", "finishing"
+PREPARING, LISTENING, TRANSCRIBING = "preparing", "listening", "transcribing"
 
 
 def begin(run_id: UUID, *, attempt: int, worker: str) -> bool:

@@ -17,9 +17,13 @@ def cancel(job: Job) -> None:
     run = job.current_run
     if run is None:
         raise Conflict("This recording has no transcription to cancel.")
-    if move(run.pk, RunState.CANCELLED, reason="cancelled") or move(run.pk, RunState.CANCELLING, reason="cancelled"):
+    # From queued alone: the table also leads from cancelling to cancelled, and that step is `finish_cancel`'s, which
+    # waits for the workers and removes the samples. A second click must not take it.
+    if move(run.pk, RunState.CANCELLED, only_from=RunState.QUEUED, reason="cancelled"):
         return
-    state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
+    if move(run.pk, RunState.CANCELLING, reason="cancelled"):
+        return
+    state = Run.objects.filter(pk=run.pk).values_list("state", flat=True).first()  # None: deleted meanwhile
     if state in FINAL and state != RunState.CANCELLED:
         raise Conflict(f"This transcription has already {state}.")
 

@@ -15,6 +15,7 @@ def move(
     run_id: UUID,
     target: RunState,
     *,
+    only_from: RunState | None = None,
     stage: str = "",
     attempt: int | None = None,
     worker: str = "",
@@ -24,12 +25,14 @@ def move(
 ) -> bool:
     """Move a run to `target` if the table allows it from where it is; True if this call won.
 
+    `only_from` leaves one of the table's sources, where several lead to `target` and mean different things.
     The event and the announcement belong to the same transaction. `fields` are further columns of Run.
     """
     if target in FINAL:
         fields.setdefault("finished_at", timezone.now())
+    allowed = sources(target) if only_from is None else sources(target) & {only_from}
     with transaction.atomic():
-        won = Run.objects.filter(pk=run_id, state__in=sources(target)).update(
+        won = Run.objects.filter(pk=run_id, state__in=allowed).update(
             state=target, stage=stage, reason=reason, detail=detail, **fields
         )
         if not won:

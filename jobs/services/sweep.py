@@ -1,8 +1,8 @@
-"""Remove what nobody will come back for: expired uploads, and files or folders that no row names."""
+"""Remove what nobody will come back for: expired uploads, files or folders that no row names, samples of ended runs."""
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from jobs.models import Job, Upload
+from jobs.models import Job, Run, Upload
+from jobs.states import OPEN
 
 # A recording is renamed into its folder just before its row is committed: a young folder without a row may be one.
 ORPHAN_AGE = timedelta(hours=1)
@@ -34,9 +35,12 @@ def sweep(now: datetime | None = None) -> Swept:
     media = Path(settings.MEDIA_ROOT)
     before = (now - ORPHAN_AGE).timestamp()
     uploads = sum(_expire(upload) for upload in Upload.objects.filter(expires_at__lt=now).iterator())
-    files = sum(_remove(path) for path in _orphans(media / "uploads", Upload.objects.all(), before))
-    folders = sum(_remove(path) for path in _orphans(media / "jobs", Job.objects.all(), before))
-    return Swept(uploads=uploads, files=files + folders)
+    files = sum(_remove(path) for path in _orphans((media / "uploads").glob("*"), Upload.objects.all(), before))
+    folders = sum(_remove(path) for path in _orphans((media / "jobs").glob("*"), Job.objects.all(), before))
+    # The end of a run removes them. Left: by a crash just before, or made again by a worker that woke too late.
+    samples = (media / "jobs").glob("*/*.*")
+    left = sum(_remove(path) for path in _orphans(samples, Run.objects.filter(state__in=OPEN), before))
+    return Swept(uploads=uploads, files=files + folders + left)
 
 
 def _expire(upload: Upload) -> bool:
@@ -61,19 +65,24 @@ def _is_written(path: Path) -> bool:
     return False
 
 
-def _orphans[M: models.Model](folder: Path, rows: models.QuerySet[M], before: float) -> Iterator[Path]:
-    """Entries named by an id that no row has, older than `before` (seconds since 1970). Other names are not ours."""
-    if not folder.is_dir():
-        return
-    old = ((key, path) for path in folder.iterdir() if (key := _id_of(path)) and path.stat().st_mtime < before)
+def _orphans[M: models.Model](paths: Iterable[Path], rows: models.QuerySet[M], before: float) -> Iterator[Path]:
+    """Those named by an id that no row has, older than `before` (seconds since 1970). Other names are not ours."""
+    old = ((key, path) for path in paths if (key := _id_of(path)) and _is_older(path, before))
     for some in batched(old, _AT_ONCE):
         known = set(rows.filter(pk__in=[key for key, _ in some]).values_list("pk", flat=True))
         yield from (path for key, path in some if key not in known)
 
 
+def _is_older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:  # its owner was faster
+        return False
+
+
 def _id_of(path: Path) -> UUID | None:
     try:
-        return UUID(path.name)
+        return UUID(path.name.partition(".")[0])
     except ValueError:
         return None
 

@@ -49,6 +49,21 @@ def test_cancel_asks_a_running_run_to_stop_and_keeps_its_text(alice: User, make_
     assert job.path.exists()
 
 
+def test_a_second_click_on_cancel_does_not_overtake_the_worker(alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state="running")
+    cancel(job)
+    cancel(job)
+    assert run_of(job).state == "cancelling"
+
+
+def test_cancel_of_a_recording_deleted_meanwhile_is_quiet(alice: User, make_job: MakeJob) -> None:
+    stale = Job.objects.select_related("current_run").get(pk=make_job(alice, state="running").pk)
+    delete(Job.objects.get(pk=stale.pk))
+    cancel(stale)
+    delete(stale)
+    assert not Job.objects.exists()
+
+
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_cancel_of_an_ended_run_is_a_conflict(alice: User, make_job: MakeJob, state: str) -> None:
     job = make_job(alice, state=state)
@@ -148,10 +163,9 @@ def test_delete_leaves_nothing(alice: User, make_job: MakeJob, state: str) -> No
 def test_a_lost_workflow_is_restarted_once(alice: User, make_job: MakeJob) -> None:
     run = run_of(make_job(alice, state="running"))
     first = run.workflow_id
-    again = restart(run.pk, "workflow_lost")
-    assert again is not None
-    assert again.workflow_id == f"{first}-1"
-    assert restart(run.pk, "workflow_lost") is None
+    assert restart(run.pk, "workflow_lost")
+    assert run_of(run.job).workflow_id == f"{first}-1"
+    assert not restart(run.pk, "workflow_lost")
 
 
 def test_admission_is_won_once(alice: User, make_job: MakeJob) -> None:

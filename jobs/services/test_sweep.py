@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from jobs.models import Job, Upload
+from jobs.models import Job, Run, Upload
 from jobs.services.options import Options
 from jobs.services.sweep import ORPHAN_AGE, Swept, sweep
 from jobs.uploads import store
@@ -63,6 +63,20 @@ def test_old_files_and_folders_without_rows_leave(media: Path) -> None:
     assert not file.exists()
     assert not folder.exists()
     assert sweep() == NOTHING
+
+
+def test_samples_of_ended_runs_leave_and_those_of_open_ones_stay(alice: User, make_job: Callable[..., Job]) -> None:
+    ended, going = make_job(alice, state="cancelled"), make_job(alice, state="running")
+    samples = [Run.objects.get(job=job).samples_path for job in (ended, going)]
+    parts = [path.with_name(path.name + ".part") for path in samples]
+    for path in (*samples, *parts):
+        path.write_bytes(b"x")
+    assert sweep() == NOTHING
+    for path in (*samples, *parts, ended.path):
+        grow_old(path)
+    assert sweep() == Swept(uploads=0, files=2)
+    assert [path.exists() for path in (*samples, *parts)] == [False, True, False, True]
+    assert ended.path.exists()
 
 
 def test_what_has_a_row_or_is_not_ours_stays(alice: User, make_job: Callable[..., Job], media: Path) -> None:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -64,6 +65,8 @@ def follow(items: list[Item], *, ended: Callable[[Item, Run], None], screen: Tex
     try:
         while waiting:
             runs = {run.job_id: run for run in _current_runs(waiting)}
+            for job_id in waiting.keys() - runs.keys():
+                waiting.pop(job_id).problem = "It was deleted before it was transcribed."
             for job_id in [pk for pk, run in runs.items() if run.state in FINAL]:
                 line.clear()
                 ended(waiting.pop(job_id), runs[job_id])
@@ -78,11 +81,10 @@ def cancel_all(items: list[Item]) -> None:
     """Ctrl-C: no run of these goes on."""
     for item in items:
         if item.job is not None:
-            job = Job.objects.select_related("current_run").get(pk=item.job.pk)
-            try:
-                cancel(job)
-            except Conflict:
-                continue  # it had ended
+            job = Job.objects.select_related("current_run").filter(pk=item.job.pk).first()
+            with suppress(Conflict):  # it had ended
+                if job is not None:
+                    cancel(job)
 
 
 def write(item: Item, run: Run, format_name: str, output: Path | None, *, several: bool) -> None:

@@ -1,5 +1,6 @@
 """Loads a checkpoint in openai-whisper's format. The file is not trusted: nothing in it may run."""
 
+import hashlib
 import pickle
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,7 +11,6 @@ import torch
 from whisper.model import AudioEncoder, ModelDimensions, TextDecoder, Whisper
 
 from worker.engine.base import EngineRefused
-from worker.engine.files import sha256_of_open
 
 LAYERS_LIMIT, SIZE_LIMIT = 256, 1 << 20
 MEL_BANDS = (80, 128)  # the only filter banks openai-whisper carries
@@ -28,7 +28,8 @@ def load_checkpoint(path: Path, device: str) -> tuple[Whisper, str]:
     except OSError as error:
         raise EngineRefused("checkpoint_missing", f"The checkpoint cannot be read: {error.strerror}.") from error
     with file:  # one open file for both, so a file put in its place between them is not loaded under this hash
-        sha256 = sha256_of_open(file)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
         model = _build(_read(file))
     return model.to(device), sha256
 
