@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
@@ -44,7 +44,10 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             ending = failed(error, activity.info().attempt)
             if ending.type == INTERNAL:
-                logger.exception("an activity of %s failed", activity.info().workflow_id)
+                # Postgres quotes the row in its message, and the row may hold the transcript.
+                where = None if isinstance(error, DatabaseError) else error
+                name = type(error).__name__
+                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=where)
             raise ending from error
         finally:
             close_old_connections()
