@@ -27,10 +27,14 @@ SEGMENTS_AFTER = 1000  # in each later part, which the page fetches by itself
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a transcript; `rest` is the query that asks for the next one, empty at the end."""
+    """A stretch of a transcript; `rest` is the query that asks for the next one, empty at the end.
+
+    `after`: where the next one begins, in seconds, if it follows in time.
+    """
 
     segments: Sequence[Segment]
     rest: str = ""
+    after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def transcript_part(run: Run | None, after: str = "", limit: int = SEGMENTS_AT_O
     if len(found) <= limit:
         return Part(found)
     last = found[limit - 1]
-    return Part(found[:limit], rest=f"after={last.start!r}_{last.pk}")
+    return Part(found[:limit], rest=f"after={last.start!r}_{last.pk}", after=last.start)
 
 
 def missed_part(run: Run, newer: int, limit: int = SEGMENTS_AFTER) -> Part:

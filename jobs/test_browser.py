@@ -92,6 +92,22 @@ def test_text_grows_in_time_order_whatever_arrives_first(page: Page, alice: User
     assert words(page) == [*(f"a{n}" for n in range(250)), "b0", "b1", "c0", "c1"]
 
 
+def test_text_stays_in_order_when_the_socket_is_faster_than_the_page(page: Page, alice: User, make_job: Make) -> None:
+    """The first message brings the newest 200 stretches while the page still waits for those after its first 200."""
+    job = make_job(alice, state="running", stage="transcribing")
+    texts = [f"a{n}" for n in range(250)]
+    speak(job.current_run, texts)
+    held: list[Route] = []
+    page.route("**/transcript/**", lambda route: held.append(route))
+    listen(page, f"/jobs/{job.pk}/")
+    wait_for_words(page, 250)
+    assert len(held) == 1
+    with page.expect_response("**/transcript/**"):
+        held[0].continue_()
+    expect(page.locator("#transcript .more")).to_have_count(0)
+    assert words(page) == texts
+
+
 def test_more_text_than_one_message_carries_is_fetched(page: Page, alice: User, make_job: Make) -> None:
     job = make_job(alice, state="running", stage="transcribing")
     listen(page, f"/jobs/{job.pk}/")

@@ -22,15 +22,20 @@ function makeRoom(html) {
 // --- The transcript: in time order, each stretch once ----------------------------------------------------------------
 const known = new Map(); // element id -> element
 
+function comesBefore(other, item) {
+  // The mark of text still to be fetched stands behind the last stretch it follows; one without a time counts for nothing.
+  if (other.classList.contains("more")) return Number(other.dataset.after) < Number(item.dataset.start);
+  return Number(other.dataset.start) <= Number(item.dataset.start);
+}
+
 function settle(item) {
   const twin = known.get(item.id);
   if (twin && twin !== item) twin.remove();
   known.set(item.id, item);
-  let before = item.previousElementSibling;
-  while (before && !(Number(before.dataset.start) <= Number(item.dataset.start))) before = before.previousElementSibling;
-  let place = before ? before.nextElementSibling : transcript.firstElementChild;
-  while (place !== item && place.classList.contains("more")) place = place.nextElementSibling; // the mark has no time
-  if (place !== item) before ? before.after(item) : transcript.prepend(item);
+  let before = transcript.lastElementChild;
+  while (before && (before === item || !comesBefore(before, item))) before = before.previousElementSibling;
+  if (item.previousElementSibling === before) return;
+  before ? before.after(item) : transcript.prepend(item);
 }
 
 function hear(html) {
