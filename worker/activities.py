@@ -3,8 +3,8 @@
 import functools
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -164,7 +164,7 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
-        if not windows.commit_windows(run.pk, {index: _heard(found) for index, found in heard.items()}):
+        if not windows.commit_windows(run.pk, _by_window(heard)):
             raise Stopped
         activity.heartbeat()
 
@@ -188,16 +188,6 @@ def _spread(pieces: list[Piece], count: int) -> list[Piece]:
     return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
 
 
-def _heard(segments: Sequence[Segment]) -> list[windows.HeardSegment]:
-    return [
-        windows.HeardSegment(
-            start=s.start,
-            end=s.end,
-            text=s.text,
-            average_log_probability=s.average_log_probability,
-            no_speech_probability=s.no_speech_probability,
-            compression_ratio=s.compression_ratio,
-            temperature=s.temperature,
-        )
-        for s in segments
-    ]
+def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:
+    """The engine's segments in the words of `jobs`: neither knows the other, their fields are the same."""
+    return {index: [windows.HeardSegment(**asdict(s)) for s in segments] for index, segments in heard.items()}

@@ -1,7 +1,7 @@
 """Windows on their way through an engine: which are left, which were handed over, which killed it, which are done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.db import transaction
@@ -17,7 +17,7 @@ POISON_DEATHS = 2
 
 @dataclass(frozen=True)
 class HeardSegment:
-    """One segment as the engine heard it; times in seconds of the recording."""
+    """One segment as the engine heard it; times in seconds of the recording. Its fields are columns of Segment."""
 
     start: float
     end: float
@@ -61,23 +61,12 @@ def commit_windows(run_id: UUID, heard: Mapping[int, Sequence[HeardSegment]]) ->
             return False
         fresh = list(run.windows.filter(index__in=heard.keys(), done_at=None))
         Segment.objects.bulk_create(
-            [_segment(run, window, i, found) for window in fresh for i, found in enumerate(heard[window.index])]
+            [
+                Segment(run=run, window=window, index=index, **asdict(found))
+                for window in fresh
+                for index, found in enumerate(heard[window.index])
+            ]
         )
         Window.objects.filter(pk__in=[w.pk for w in fresh]).update(done_at=timezone.now())
         announce(run.job_id)
     return True
-
-
-def _segment(run: Run, window: Window, index: int, found: HeardSegment) -> Segment:
-    return Segment(
-        run=run,
-        window=window,
-        index=index,
-        start=found.start,
-        end=found.end,
-        text=found.text,
-        average_log_probability=found.average_log_probability,
-        no_speech_probability=found.no_speech_probability,
-        compression_ratio=found.compression_ratio,
-        temperature=found.temperature,
-    )
