@@ -6,7 +6,9 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from worker.engine.base import EngineRefused
 
 INTERNAL = "internal"
-ATTEMPTS_ALLOWED = 5  # of failures nobody foresaw; deaths of a worker do not raise, so they are never counted as final
+# A failure nobody foresaw is final from this attempt on. Temporal counts deaths of a worker too, but such a death raises
+# nothing, so it ends no run by itself.
+ATTEMPTS_ALLOWED = 5
 
 
 class EngineAway(Exception):

@@ -1,7 +1,6 @@
 """The samples of a run: decoded once, shared by its spans, made again when missing."""
 
 import fcntl
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from worker import media
 from worker.endings import refused
 from worker.plan import plan, windows_per_batch
 from worker.watch import Stopped, Watch
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
