@@ -71,7 +71,7 @@ def word_errors(heard: Sequence[str], said: Sequence[str]) -> int:
     return min(row)
 
 
-@pytest.mark.parametrize(("name", "language", "errors"), [("english", "en", 0.05), ("german", "de", 0.1)])
+@pytest.mark.parametrize(("name", "language", "errors"), [("english", "en", 0.02), ("german", "de", 0.02)])
 def test_speech_is_heard(
     pool: SlotPool, slot: Slot, speech: Callable[[str], Path], name: str, language: str, errors: float
 ) -> None:
