@@ -6,8 +6,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from worker.engine.base import EngineRefused
 
 INTERNAL = "internal"
-# A failure nobody foresaw is final from this attempt on. Temporal counts deaths of a worker too, but such a death raises
-# nothing, so it ends no run by itself.
+# A failure nobody foresaw is final from this attempt on. Temporal counts deaths of a worker too, but such a death
+# raises nothing, so it ends no run by itself.
 ATTEMPTS_ALLOWED = 5
 
 
