@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.models import User
-from jobs import words
+from jobs import exports, words
+from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.finish import REFUSALS
@@ -101,6 +102,8 @@ def job_context(job: Job) -> dict[str, object]:
         "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
         "history": _history(run) if run else [],
+        "player": player_of(job),
+        "formats": exports.FORMATS,
     }
 
 
