@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.models import User
-from jobs import words
+from jobs import exports, words
+from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.finish import REFUSALS
@@ -99,6 +100,8 @@ def job_context(job: Job) -> dict[str, object]:
         "open": run is not None and run.state not in FINAL,
         **_again(run),
         "history": _history(run) if run else [],
+        "player": player_of(job),
+        "formats": exports.FORMATS,
     }
 
 
