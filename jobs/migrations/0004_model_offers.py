@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0002_resumable_uploads'),
+        ('jobs', '0003_listening'),
     ]
 
     operations = [
