@@ -1,33 +1,49 @@
-"""Whose browser sessions these are, asked for many at once: open pages look again and again whether theirs lasts."""
+"""Sessions in the database (SESSION_ENGINE), each row knowing whose it is: Django's own hide that in their data."""
 
-from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.models import Session
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
+from django.utils.crypto import salted_hmac
 
-from accounts.models import User
+from accounts.models import Session, User
 
-
-def users_of(keys: Sequence[str]) -> dict[str, User]:
-    """The signed-in, enabled person of each session key; ended and unknown ones are left out.
-
-    The rules of `django.contrib.auth.get_user` in two queries however many keys there are. Nothing is written: a
-    session that fails here is ended by the next page it asks for.
-    """
-    stored = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
-    sessions = {session.session_key: session.get_decoded() for session in stored}
-    people = User.objects.in_bulk({int(found) for data in sessions.values() if (found := data.get(SESSION_KEY))})
-    named = {key: (people.get(int(data.get(SESSION_KEY) or 0)), data) for key, data in sessions.items()}
-    return {key: user for key, (user, data) in named.items() if user is not None and _holds(user, data)}
+SIGNED_IN_AT, AGENT, PROVIDER_SESSION = "signed_in_at", "agent", "provider_session"
 
 
-def _holds(user: User, data: Mapping[str, Any]) -> bool:
-    """A new password, or a sign-in by a way that was switched off since, ends a session."""
-    if not user.is_active or data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return False
-    valid = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    return any(constant_time_compare(data.get(HASH_SESSION_KEY, ""), each) for each in valid)
+class SessionStore(DatabaseSessions):
+    """Rows of `accounts.Session`; its columns follow the session's data each time it is saved."""
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def create_model_instance(self, data: dict[str, Any]) -> Session:
+        return _described(super().create_model_instance(data), data)
+
+    async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
+        return _described(await super().acreate_model_instance(data), data)
+
+
+def digest(session_key: str) -> str:
+    """The name a session has outside: says nothing about its key."""
+    return salted_hmac("accounts.sessions", session_key, algorithm="sha256").hexdigest()
+
+
+def note_sign_in(request: HttpRequest, user: User, **_: object) -> None:
+    """Receiver of `user_logged_in`: when and with what browser, for the list on the account page."""
+    request.session[SIGNED_IN_AT] = timezone.now().isoformat()
+    request.session[AGENT] = str(request.META.get("HTTP_USER_AGENT", ""))[:300]
+
+
+def _described(row: Any, data: dict[str, Any]) -> Session:
+    found: Session = row
+    found.digest = digest(found.session_key)
+    found.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
+    found.signed_in_at = datetime.fromisoformat(data[SIGNED_IN_AT]) if SIGNED_IN_AT in data else None
+    found.agent = data.get(AGENT, "")
+    found.provider_session = data.get(PROVIDER_SESSION, "")
+    return found

@@ -15,7 +15,7 @@ from django.db import Error
 from django.utils import translation
 
 from accounts.models import User
-from accounts.sessions import users_of
+from accounts.signed_in import users_of
 from jobs.errors import NotFound
 from jobs.live import Watch, hub
 from jobs.uploads.access import request_of
