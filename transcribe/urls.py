@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/login/", login_not_required(RedirectView.as_view(pattern_name="sign-in", query_string=True))),
     path("admin/", admin.site.urls),
     path("api/", include(api.urlpatterns)),
+    path("v1/", include("jobs.openai.urls")),
     path("", include("transcribe.theme.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.urls")),
