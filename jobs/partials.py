@@ -103,5 +103,63 @@ def job_context(job: Job) -> dict[str, object]:
         "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
         "history": _history(run) if run else [],
+        "earlier": list(job.runs.exclude(pk=run.pk).order_by("-number")[:EARLIER_SHOWN]) if run else [],
         "player": player_of(job),
         "formats": exports.FORMATS,
+    }
+
+
+def last_segment(run: Run | None) -> int:
+    """The highest segment id stored for this run so far; 0 where there is none."""
+    return _last(run) if run else 0
+
+
+def transcript_part(run: Run | None, after: str = "", limit: int = SEGMENTS_AT_ONCE) -> Part:
+    """The next `limit` segments in time order after the mark `after` ("start_id"); ValueError for a bad mark."""
+    if run is None:
+        return Part([])
+    found = list(_beyond(run, after)[: limit + 1])
+    if len(found) <= limit:
+        return Part(found)
+    last = found[limit - 1]
+    return Part(found[:limit], rest=f"after={last.start!r}_{last.pk}", after=last.start)
+
+
+def missed_part(run: Run, newer: int, limit: int = SEGMENTS_AFTER) -> Part:
+    """The segments stored after the id `newer`, oldest id first: what a page missed while it was not listening."""
+    found = list(run.segments.filter(pk__gt=newer).order_by("pk")[: limit + 1])
+    return Part(found[:limit], rest=f"newer={found[limit - 1].pk}" if len(found) > limit else "")
+
+
+def _newest(run: Run, after: int) -> list[Segment]:
+    return list(run.segments.filter(pk__gt=after).order_by("-pk")[:SEGMENTS_AT_ONCE])[::-1]
+
+
+def _last(run: Run, below: int | None = None) -> int:
+    stored = run.segments.filter(pk__lt=below) if below is not None else run.segments.all()
+    last: int | None = stored.order_by("-pk").values_list("pk", flat=True).first()
+    return last or 0
+
+
+def _beyond(run: Run, after: str) -> QuerySet[Segment]:
+    segments = run.segments.order_by("start", "pk")
+    if not after:
+        return segments
+    start, key = after.split("_")
+    return segments.filter(Q(start__gt=float(start)) | Q(start=float(start), pk__gt=int(key)))
+
+
+def _history(run: Run) -> list[RunEvent]:
+    """The moves as people want them: a stage entered once more (the next stretch) is not said again, but another
+    attempt is."""
+    told: list[RunEvent] = []
+    for event in run.events.order_by("pk"):
+        last = told[-1] if told else None
+        again = last is not None and words.event(event) == words.event(last)
+        if last is None or not again or (event.attempt or 1) > (last.attempt or 1):
+            told.append(event)
+    return told
+
+
+def _of(run: Run | None, progress: dict[UUID, Progress]) -> Progress:
+    return progress.get(run.pk, Progress()) if run else Progress()

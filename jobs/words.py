@@ -139,7 +139,7 @@ def place(progress: Progress) -> str:
 
 
 def doubt(segment: Segment) -> str:
-    """Why these words may be wrong; empty where nothing speaks against them. Scores are Whisper's own, see its paper."""
+    """Why these words may be wrong; empty where nothing speaks against them. The scores are Whisper's own."""
     if _above(segment.compression_ratio, REPEATING):
         return _("These words repeat themselves. They may not have been said.")
     if _above(segment.no_speech_probability, NO_SPEECH):
