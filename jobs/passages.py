@@ -45,7 +45,6 @@ def continues(before: Segment, after: Segment) -> bool:
     return first <= second and second - last < pause and first // cell == second // cell
 
 
-def spaced(text: str) -> str:
-    """The text with what separates it from the next: nothing in scripts that are written without spaces."""
-    text = text.strip()
-    return text if UNSPACED.search(text) else f"{text} "
+def space_after(text: str) -> str:
+    """What separates these words from the next: nothing in scripts that are written without spaces."""
+    return "" if UNSPACED.search(text.strip()) else " "

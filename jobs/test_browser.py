@@ -71,11 +71,11 @@ def listen(page: Page, path: str) -> None:
 
 
 def words(page: Page) -> list[str]:
-    return page.locator("#transcript p").all_text_contents()
+    return page.locator("#transcript .said").all_text_contents()
 
 
 def wait_for_words(page: Page, count: int) -> None:
-    expect(page.locator("#transcript p")).to_have_count(count, timeout=10_000)
+    expect(page.locator("#transcript .said")).to_have_count(count, timeout=10_000)
 
 
 def test_text_grows_in_time_order_whatever_arrives_first(page: Page, alice: User, make_job: Make) -> None:

@@ -19,7 +19,7 @@ from jobs import exports, listing, partials, samples, words
 from jobs.errors import JobError
 from jobs.listening import speech_strip
 from jobs.listing import Wish, find
-from jobs.models import Job, OwnedQuerySet, Run
+from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
 from jobs.services.languages import LANGUAGES
@@ -37,15 +37,17 @@ def recordings(request: HttpRequest) -> HttpResponse:
     wish = Wish.read(request.GET.get("q", ""), request.GET.get("state", ""))
     mine = Job.objects.visible_to(request.user)
     filters = listing.filters(mine, wish)
-    page = _Counted(find(mine, wish), PAGE, next(each.count for each in filters if each.chosen))
-    shown = page.get_page(request.GET.get("page"))
+    chosen = next(each for each in filters if each.chosen)
+    paginator = Paginator(find(mine, wish), PAGE)
+    paginator.count = chosen.count  # known already: one query less
+    shown = paginator.get_page(request.GET.get("page"))
     context = {
         "page": shown,
         "rows": partials.rows(list(shown.object_list)),
         "search": wish.search,
         "state": wish.state,
         "filters": filters,
-        "chosen": next(each for each in filters if each.chosen),
+        "chosen": chosen,
         "empty": not wish.search and not filters[0].count,
     }
     return render(request, "jobs/recordings.html", context)
@@ -150,14 +152,6 @@ def _back(request: HttpRequest) -> str:
     path = request.POST.get("next", "")
     safe = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
     return path if safe else ""
-
-
-class _Counted(Paginator[Job]):
-    """Pages of rows that were counted already."""
-
-    def __init__(self, rows: OwnedQuerySet, per_page: int, count: int) -> None:
-        super().__init__(rows, per_page)
-        self.__dict__["count"] = count  # where `Paginator.count`, a cached property, would keep it
 
 
 def _part(run: Run | None, after: str, limit: int) -> partials.Part:

@@ -28,7 +28,7 @@ register.filter("doubt", words.doubt)
 register.filter("attempt", words.attempt)
 register.filter("can_run_again", words.can_run_again)
 register.filter("passages", passages.passages)
-register.filter("spaced", passages.spaced)
+register.filter("space_after", passages.space_after)
 
 
 @register.filter

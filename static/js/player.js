@@ -30,6 +30,7 @@ function tell() {
 
 function tint() {
   const now = player.media.currentTime;
+  if (!now && player.media.paused) return; // nobody has begun to listen
   if (spoken?.element.isConnected && now >= spoken.start && now < spoken.end) return;
   const found = spokenAt(now);
   if (found?.element === spoken?.element) return;

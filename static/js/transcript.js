@@ -67,7 +67,10 @@ function continues(before, after) {
 // --- Passages --------------------------------------------------------------------------------------------------------
 const passageOf = (item) => item.element.closest(".passage");
 
-function makePassage(item, elements) {
+/** A stretch and the space behind it. */
+const withSpace = ({ element }) => [element, element.nextSibling].filter((node) => node && (node === element || !node.id));
+
+function makePassage(item, nodes) {
   const passage = document.createElement("li");
   passage.className = "passage";
   const moment = document.createElement("a");
@@ -76,21 +79,21 @@ function makePassage(item, elements) {
   moment.append(document.createElement("time"));
   moment.firstChild.textContent = clock(item.start);
   const text = document.createElement("p");
-  text.append(...elements);
+  text.append(...nodes);
   passage.append(moment, text);
   return passage;
 }
 
 /** Everything of a passage from this stretch on becomes a passage of its own. */
 function divide(item) {
-  const elements = [];
-  for (let next = item.element; next; next = next.nextElementSibling) elements.push(next);
+  const nodes = [];
+  for (let next = item.element; next; next = next.nextSibling) nodes.push(next);
   const first = passageOf(item);
-  first.after(makePassage(item, elements));
+  first.after(makePassage(item, nodes));
 }
 
 function join(first, second) {
-  first.querySelector("p").append(...second.querySelectorAll(".said"));
+  first.querySelector("p").append(...second.querySelector("p").childNodes);
   second.remove();
 }
 
@@ -121,7 +124,7 @@ function settle(passage) {
   if (items.every((item, index) => !index || isBehind(item, items[index - 1])) && place(items[0]) === place(items.at(-1)))
     return insert(passage, items);
   passage.remove(); // something that is here already was said between them
-  for (const item of items) insert(makePassage(item, [item.element]), [item]);
+  for (const item of items) insert(makePassage(item, withSpace(item)), [item]);
 }
 
 /** Begin: what is on the page, and from then on what is added to it. */
