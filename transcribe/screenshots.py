@@ -48,9 +48,18 @@ def main(out: Path) -> int:
 
 def fill() -> tuple[dict[str, str], dict[str, str]]:
     """Recordings in every state: the paths to draw by name, and a sign-in link for who has some and who has none."""
+    from django.utils import timezone
+
     from accounts.links import sign_in_link
     from accounts.models import User
+    from jobs.models import Worker
 
+    Worker.objects.filter(host="screenshots").delete()
+    for model, able in [("small", True), ("turbo", False)]:
+        seen = timezone.now() + timedelta(hours=1)  # it stays alive while pages are drawn
+        Worker.objects.create(
+            host="screenshots", pid=1, model=model, device="cpu", slots=1, translates=able, seen_at=seen
+        )
     User.objects.filter(username__in=["anna", "nobody"]).delete()
     anna = User.objects.create_user("anna", is_staff=True, is_superuser=True)
     nobody = User.objects.create_user("nobody")
