@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from jobs.models import Segment
 
 PAUSE = 2.0  # seconds of silence that begin a passage even in mid-sentence
-BREATH = 1.0  # the same, where a sentence has ended
+BREATH = 1.5  # the same, where a sentence has ended
 USUAL, LONGEST = 30, 120  # seconds: a passage ends with the first sentence beyond one, without any beyond the other
 ENDED = re.compile("[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\\]]*$")  # escaped: they look like others
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]$")

@@ -75,9 +75,9 @@ def attempt(moved: RunEvent) -> str:
     return _("attempt %(number)d") % {"number": moved.attempt} if (moved.attempt or 1) > 1 else ""
 
 
-def can_run_again(run: Run) -> bool:
+def can_run_again(run: Run | None) -> bool:
     """Whether "Run again" is offered: it has ended, and the recording was kept."""
-    return run.state in FINAL and run.reason not in REFUSALS
+    return run is not None and run.state in FINAL and run.reason not in REFUSALS
 
 
 def length(seconds: float | None) -> str:

@@ -6,6 +6,8 @@ import { startKeys } from "./keys.js";
 
 const LIVELY = "matchMedia" in window && !matchMedia("(prefers-reduced-motion: reduce)").matches;
 const SPEED_KEY = "speed";
+const OURS = 1000; // milliseconds in which a scroll is not the reader's
+const FRAMES = 30;
 let player = null; // the bar's elements, while there is something to play
 let spoken; // the stretch that is tinted
 let following = true;
@@ -49,7 +51,7 @@ function everyFrame() {
 // --- Following -------------------------------------------------------------------------------------------------------
 function isInView(element) {
   const box = element.getBoundingClientRect();
-  return box.bottom > 60 && box.top < player.root.getBoundingClientRect().top;
+  return box.bottom > 60 && box.top < innerHeight - (player?.root.offsetHeight ?? 0);
 }
 
 /** Scrolls only where the words are not in view already. Far jumps are instant: heights on the way are estimates. */
@@ -58,10 +60,16 @@ function reveal(element) {
   const near = Math.abs(top) < 2 * innerHeight;
   const room = innerHeight - (player?.root.offsetHeight ?? 0);
   if (top > 0.15 * room && top < 0.7 * room) return;
-  scrolling = performance.now() + 1000;
+  scrolling = performance.now() + OURS;
   element.scrollIntoView({ block: "center", behavior: near && LIVELY ? "smooth" : "instant" });
-  // What comes into view gets its true height and may push the words away: once more, when it has been drawn.
-  if (!near) requestAnimationFrame(() => requestAnimationFrame(() => element.scrollIntoView({ block: "center" })));
+  if (!near) hold(element, FRAMES);
+}
+
+/** What comes into view gets its true height and may push the words away again: hold them for some frames. */
+function hold(element, frames) {
+  if (!frames || performance.now() > scrolling || !element.isConnected) return;
+  if (!isInView(element)) element.scrollIntoView({ block: "center", behavior: "instant" });
+  requestAnimationFrame(() => hold(element, frames - 1));
 }
 
 function bringBack() {

@@ -2,7 +2,7 @@
 // last is not always what was said last: every passage that is added to the page is put into its place here, and
 // divided or joined by the rule of jobs/passages.py.
 const PAUSE = 2;
-const BREATH = 1;
+const BREATH = 1.5;
 const USUAL = 30;
 const LONGEST = 120;
 const ENDED = /[.!?…。！？]["'”’»)\]]*$/;
