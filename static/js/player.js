@@ -4,7 +4,6 @@ import { clock, list, read, spokenAt } from "./transcript.js";
 import { copyLink, momentOf, start as startMoments } from "./moments.js";
 import { startKeys } from "./keys.js";
 
-const LIVELY = "matchMedia" in window && !matchMedia("(prefers-reduced-motion: reduce)").matches;
 const SPEED_KEY = "speed";
 const OURS = 1000; // milliseconds in which a scroll is not the reader's
 const FRAMES = 30;
@@ -54,21 +53,19 @@ function isInView(element) {
   return box.bottom > 60 && box.top < innerHeight - (player?.root.offsetHeight ?? 0);
 }
 
-/** Scrolls only where the words are not in view already. Far jumps are instant: heights on the way are estimates. */
+/** Scrolls only where the words are not well in view already. At once: a page that glides by itself is no calm one. */
 function reveal(element) {
   const { top } = element.getBoundingClientRect();
-  const near = Math.abs(top) < 2 * innerHeight;
   const room = innerHeight - (player?.root.offsetHeight ?? 0);
   if (top > 0.15 * room && top < 0.7 * room) return;
   scrolling = performance.now() + OURS;
-  element.scrollIntoView({ block: "center", behavior: near && LIVELY ? "smooth" : "instant" });
-  if (!near) hold(element, FRAMES);
+  hold(element, FRAMES);
 }
 
 /** What comes into view gets its true height and may push the words away again: hold them for some frames. */
 function hold(element, frames) {
   if (!frames || performance.now() > scrolling || !element.isConnected) return;
-  if (!isInView(element)) element.scrollIntoView({ block: "center", behavior: "instant" });
+  if (frames === FRAMES || !isInView(element)) element.scrollIntoView({ block: "center", behavior: "instant" });
   requestAnimationFrame(() => hold(element, frames - 1));
 }
 
