@@ -1,0 +1,99 @@
+"""The error pages as the real server sends them: what happened, what was kept, what next; in both languages, in both
+themes, to people who are signed in and to those who are not."""
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+
+import pytest
+
+from accounts.models import User
+from transcribe.conftest import Serve
+from transcribe.serving import Server, sign_in
+
+SENTENCES = {  # what each page says: its heading, what was kept, what to do next
+    "400 bad_request": ("Die Anfrage wurde nicht verstanden", "Es wurde nichts geändert", "laden Sie die Seite neu"),
+    "403 forbidden": ("Das dürfen Sie nicht", "Es wurde nichts geändert", "fragen Sie den Betreiber"),
+    "403 csrf": ("Diese Seite war zu lange offen", "nichts geschehen", "laden Sie die Seite neu"),
+    "404 not_found": ("Hier gibt es nichts", "wurde nichts geändert", "Zurück zu den Aufnahmen"),
+    "413 too_large": ("Die Anfrage ist zu groß", "Es wurde nichts geändert", "Zum Hochladen"),
+    "500 server_error": ("Der Server hat einen Fehler gemacht", "bleiben erhalten", "in einer Minute noch einmal"),
+}
+
+
+@dataclass
+class Page:
+    status: int
+    html: str
+    headers: dict[str, str]
+
+
+def ask(
+    server: Server, path: str, *, body: bytes | None = None, session: str = "", host: str = "", kind: str = "text/html"
+) -> Page:
+    """As a German browser with the dark theme does."""
+    headers = {"Accept-Language": "de", "Accept": kind, "Cookie": f"theme=dark; sessionid={session}" if session else "theme=dark"}
+    headers |= {"Host": host} if host else {}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return Page(answer.status, answer.read().decode(), dict(answer.headers))
+    except urllib.error.HTTPError as error:
+        return Page(error.code, error.read().decode(), dict(error.headers))
+
+
+def check(page: Page, code: str) -> None:
+    assert page.status == int(code.split()[0])
+    assert code in page.html
+    assert '<html lang="de" data-theme="dark">' in page.html
+    for sentence in SENTENCES[code]:
+        assert sentence in page.html
+    assert "/brand.css?" in page.html
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "Traceback" not in page.html
+
+
+@pytest.fixture(params=["signed in", "a stranger"])
+def session(request: pytest.FixtureRequest, site: Server, alice: User) -> str:
+    return sign_in(site, alice).session if request.param == "signed in" else ""
+
+
+def test_nothing_there(site: Server, session: str) -> None:
+    page = ask(site, "/nothing-here", session=session)
+    check(page, "404 not_found")
+    assert ("alice" in page.html) == bool(session)
+
+
+def test_a_recording_of_someone_else_looks_like_none(site: Server, alice: User) -> None:
+    check(ask(site, f"/jobs/{'0' * 8}-0000-4000-8000-{'0' * 12}/", session=sign_in(site, alice).session), "404 not_found")
+
+
+def test_a_form_without_its_token(site: Server, session: str) -> None:
+    check(ask(site, "/appearance/", body=b"theme=dark", session=session), "403 csrf")
+
+
+def test_a_request_nobody_understands(site: Server, session: str) -> None:
+    check(ask(site, "/", session=session, host="elsewhere.example.org"), "400 bad_request")
+
+
+def test_a_right_that_is_missing(site: Server, db: None) -> None:
+    helper = User.objects.create_user("helper", is_staff=True)
+    check(ask(site, "/admin/jobs/run/", session=sign_in(site, helper).session), "403 forbidden")
+
+
+def test_a_body_that_is_too_large(site: Server, session: str) -> None:
+    check(ask(site, "/appearance/", body=bytes(17 << 20), session=session), "413 too_large")
+
+
+def test_scripts_get_the_same_as_json(site: Server) -> None:
+    page = ask(site, "/appearance/", body=bytes(17 << 20), kind="application/json")
+    assert page.headers["content-type"] == "application/json"
+    assert page.status == 413
+
+
+def test_without_a_database_the_page_for_our_mistakes_still_stands(serve_pages: Serve) -> None:
+    server = serve_pages(DATABASE_URL="postgresql://nobody@/none?host=/nowhere")
+    page = ask(server, "/", session="someone")
+    check(page, "500 server_error")
+    assert ask(server, urllib.parse.urlsplit(page.html.partition('href="/brand')[2]).path and "/brand.css").status == 200
