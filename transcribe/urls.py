@@ -2,7 +2,6 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.views import administration_sign_in
-
 from transcribe import api
 
 urlpatterns = [
