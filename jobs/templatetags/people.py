@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from jobs import words
 from jobs.states import RunState
+from jobs.stored import said
 
 register = template.Library()
 
@@ -22,6 +23,8 @@ register.filter("event_words", words.event)
 register.filter("time_left", words.left)
 register.filter("waiting", words.waiting)
 register.filter("next_step", words.next_step)
+register.filter("why", words.why)
+register.filter("said", said)
 
 
 @register.filter

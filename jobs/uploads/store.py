@@ -97,7 +97,9 @@ def check_size(size: int) -> None:
     """Raises TooLarge above the operator's limit, which is inclusive."""
     limit = settings.UPLOAD_LIMIT_BYTES
     if size > limit:
-        raise TooLarge(f"The file is larger than {limit:,} bytes, the most that can be uploaded here.")
+        raise TooLarge(
+            "The file is larger than %(limit)s bytes, the most that can be uploaded here.", limit=f"{limit:,}"
+        )
 
 
 def begin(owner: User, title: str, length: int | None = None) -> Writer:
