@@ -21,7 +21,7 @@ from worker import contract
 from worker.endings import ATTEMPTS_ALLOWED, INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
-from worker.presence import Presence
+from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows
 from worker.watch import Stopped, Watch
@@ -91,7 +91,7 @@ class Activities:
             if not run.windows.exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
-                plan_windows(run, decoded, speed=self.pool.speed())
+                plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:
@@ -179,7 +179,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = Options(language=run.language, seed=run.number)
+        options = Options(language=run.language, seed=run.number, task=run.task)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)

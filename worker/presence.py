@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from jobs.models import Worker
@@ -22,8 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 def live_workers() -> QuerySet[Worker]:
-    """Workers seen within three beats."""
-    return Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS))
+    """Workers seen within three beats that have not said goodbye."""
+    since = timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS)
+    return Worker.objects.filter(seen_at__gte=since, ended_at=None)
+
+
+def offered_speed(model: str) -> float:
+    """Seconds of sound that the slowest live worker with this model hears in a second, each slot; 0: not known."""
+    speed: float | None = live_workers().filter(model=model).aggregate(slowest=Min("speed"))["slowest"]
+    return speed or 0.0
 
 
 class Presence:
@@ -40,6 +47,8 @@ class Presence:
             pid=os.getpid(),
             model=loaded.model,
             model_sha256=loaded.sha256,
+            english_only=loaded.english_only,
+            translates=loaded.translates,
             device=loaded.device,
             slots=slots,
             seen_at=timezone.now(),
@@ -64,10 +73,10 @@ class Presence:
                 self._write()  # else the next beat tells it: to end late is safe, to start late is not
 
     def end(self) -> None:
-        """Take the row away: this worker is gone on purpose."""
+        """Say goodbye: this worker is gone on purpose. Its row tells what can be chosen while none lives."""
         self._ended.set()
         self._thread.join(timeout=10)
-        Worker.objects.filter(pk=self._row.pk).delete()
+        Worker.objects.filter(pk=self._row.pk).update(ended_at=timezone.now(), runs=[])
 
     def _working_change(self, run_id: UUID, step: int) -> None:
         with self._lock:
