@@ -190,8 +190,8 @@ async def test_a_cancel_stops_the_rendition_too(temporal_address: str) -> None:
 async def test_a_workflow_begun_by_the_first_version_goes_on() -> None:
     """Recorded with version 0.1: a language vote, three spans, two at once."""
     told = (Path(__file__).parent / "history_0.1.json").read_text()
-    replayed = await Replayer(workflows=[TranscribeWorkflow]).replay_workflow(WorkflowHistory.from_json("old", told))
-    assert replayed.replay_failure is None
+    async with asyncio.timeout(20):  # one that goes another way than its history is asked again, without end
+        await Replayer(workflows=[TranscribeWorkflow]).replay_workflow(WorkflowHistory.from_json("old", told))
 
 
 async def test_a_fault_in_the_workflow_ends_it(temporal_address: str) -> None:
