@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,8 +23,9 @@ from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
 from jobs.uploads import locks
-from jobs.uploads.refusals import Locked
+from jobs.uploads.refusals import Locked, TooManyUploads
 
+_ADMISSION = 0x75706C6F6164  # the advisory lock under which room is given away
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -106,11 +108,12 @@ def begin(owner: User, title: str, length: int | None = None) -> Writer:
 
 
 def open_new(upload: Upload) -> Writer:
-    """Store the row of a new upload and open its file. Raises StorageFull when its length does not fit."""
-    _check_room(upload.length or 0)
+    """Store the row of a new upload and open its file. Raises StorageFull and TooManyUploads, see `_admit`."""
     # The row first: a file without a row is litter, a row without a file expires.
     upload.expires_at = next_expiry()
-    upload.save(force_insert=True)
+    with transaction.atomic():
+        _admit(upload)
+        upload.save(force_insert=True)
     try:
         return Writer(upload, new=True)
     except BaseException:
@@ -141,12 +144,39 @@ def discard(upload: Upload) -> None:
             upload.path.unlink(missing_ok=True)
 
 
-def _check_room(length: int) -> None:
+def size_of(upload: Upload) -> int | None:
+    """Bytes on disk right now; None when the file became a job or was removed a moment ago."""
+    try:
+        return upload.path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def unfinished() -> models.QuerySet[Upload]:
+    """The uploads that somebody may still go on with."""
+    return Upload.objects.filter(job=None, expires_at__gt=timezone.now())
+
+
+def _admit(upload: Upload) -> None:
+    """One at a time: uploads that each fit, but not together, must not all be let in.
+
+    Raises TooManyUploads, and StorageFull when its length does not fit beside what the unfinished ones were promised.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMISSION])
+    limit = settings.UPLOADS_UNFINISHED_LIMIT
+    if unfinished().filter(owner=upload.owner).count() >= limit:
+        raise TooManyUploads(f"You have {limit} unfinished uploads, no more are kept. Finish or cancel one first.")
     root = Path(settings.MEDIA_ROOT)
     with _room():
         root.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(root).free < length:
+    if shutil.disk_usage(root).free < (upload.length or 0) + _promised():
         raise _no_room()
+
+
+def _promised() -> int:
+    """Bytes that unfinished uploads have still to bring."""
+    return sum(max(0, (row.length or 0) - (size_of(row) or 0)) for row in unfinished().exclude(length=None))
 
 
 def _no_room() -> StorageFull:

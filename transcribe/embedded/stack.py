@@ -182,6 +182,7 @@ class Stack:
     def _start_web(self) -> None:
         """No access log: it would hold the sign-in link. Open sockets must not hold up the end."""
         command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST]
+        command += ["--http", "transcribe.deadlines:Http"]
         command += ["--port", str(self.port), "--no-access-log", "--no-server-header", "--log-level", "warning"]
         command += ["--timeout-graceful-shutdown", "5", "--ws-max-size", str(64 << 10)]  # pages have nothing to say
         with self._step("Web"):
