@@ -1,7 +1,10 @@
 """Who: people and service accounts. An identity provider knows them by (issuer, subject), never by e-mail."""
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
@@ -14,3 +17,42 @@ class User(AbstractUser):
                 fields=["issuer", "subject"], condition=~models.Q(subject=""), name="one_user_for_each_subject"
             )
         ]
+
+
+class Session(AbstractBaseSession):
+    """Django's session row, with what its data say about the sign-in in columns: they can be listed and looked up.
+
+    `digest` names the session in tokens that browsers keep, where its key has no business.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions")
+    signed_in_at = models.DateTimeField(null=True)
+    agent = models.CharField(max_length=300, blank=True)  # the browser, in its own words
+    provider_session = models.CharField(max_length=255, blank=True, db_index=True)  # the `sid` of an identity provider
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from accounts.sessions import SessionStore
+
+        return SessionStore
+
+
+class PersonalToken(models.Model):
+    """A token somebody made for a script. The token itself is shown once; here is a hash of its `jti` alone."""
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(_("name"), max_length=100)
+    scope = models.CharField(_("scopes"), max_length=200)  # separated by spaces, as OAuth writes them
+    jti_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return frozenset(self.scope.split())

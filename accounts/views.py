@@ -8,15 +8,17 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
+from accounts import island
 from accounts.forms import SignInForm
 from accounts.links import holder
+from accounts.models import User
 
 
 class SignIn(LoginView):
@@ -36,7 +38,31 @@ class SignIn(LoginView):
 
 
 sign_in = SignIn.as_view()
-sign_out = method_decorator(login_not_required, name="dispatch")(LogoutView).as_view()
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignOut(LogoutView):
+    """The way out, for everything this browser kept of us."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer = super().post(request, *args, **kwargs)
+        answer["Clear-Site-Data"] = '"cache", "storage"'  # not "cookies": it would take those of our neighbours too
+        return answer
+
+
+sign_out = SignOut.as_view()
+
+
+@login_not_required  # a script asks: it is told so, not sent to a page
+@never_cache
+@require_POST
+def island_token(request: HttpRequest) -> JsonResponse:
+    """A token for the upload page: `{"token", "expires_at"}`. Needs the session and its X-CSRFToken."""
+    if not isinstance(request.user, User):
+        said = {"code": "not_signed_in", "detail": _("You are signed out. Sign in again to go on.")}
+        return JsonResponse(said, status=401)
+    token, end = island.mint(request.user, request.session)
+    return JsonResponse({"token": token, "expires_at": end.isoformat()})
 
 
 @login_not_required

@@ -9,11 +9,10 @@ from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Session, User
 from jobs import sockets
 from jobs.consumers import ListPage
 from jobs.live import announce, hub

@@ -11,6 +11,7 @@ def build() -> ProtocolTypeRouter:
     """The whole application. Our modules are imported here because they need Django to be set up."""
     django: Any = get_asgi_application()
 
+    from accounts.tokens import uploader
     from jobs.routing import live
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
@@ -19,7 +20,7 @@ def build() -> ProtocolTypeRouter:
 
     return ProtocolTypeRouter(
         {
-            "http": Gate(django, {"/api/v1/upload": UploadDoor(), "/api/v1/uploads/": TusDoor()}),
+            "http": Gate(django, {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}),
             "websocket": same_origin(live),
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from accounts.tokens import genuine
 from jobs.errors import JobError, TooLarge
 from jobs.uploads.wire import (
     App,
@@ -53,7 +54,7 @@ class Gate:
 
     async def _capped(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(receive, settings.BODY_SILENCE_SECONDS)
-        cap = _Cap(body, body_limit(scope))
+        cap = _Cap(body, await body_limit(scope))
         if (declared_length(scope) or 0) > cap.limit:
             return await _refuse(send, cap.too_large(), body)
         started = False
@@ -95,9 +96,9 @@ class _Cap:
         return TooLarge("The request is too large. Upload recordings on the upload page.")
 
 
-def body_limit(scope: Scope) -> int:
-    """Bytes that this request may carry to Django."""
-    known = header(scope, b"cookie") is not None or header(scope, b"authorization") is not None
+async def body_limit(scope: Scope) -> int:
+    """Bytes that this request may carry to Django. A token that is not genuine is as good as none."""
+    known = header(scope, b"cookie") is not None or await genuine(scope)
     return settings.BODY_LIMIT_BYTES if known else min(ANONYMOUS_LIMIT, settings.BODY_LIMIT_BYTES)
 
 

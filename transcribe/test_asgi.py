@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from accounts.signing import ISLAND, sign
 from jobs.uploads.wire import Message, Receive, Scope, Send
 from transcribe.asgi import application
 from transcribe.gate import ANONYMOUS_LIMIT, Gate
@@ -84,7 +86,10 @@ async def test_bodies_beyond_it_are_refused(settings: Any, headers: dict[str, st
 async def test_strangers_may_send_less() -> None:
     assert (await ask(scope(content_length=str(ANONYMOUS_LIMIT + 1)), [b""]))[0] == 413
     assert (await ask(scope(content_length=str(ANONYMOUS_LIMIT + 1), cookie="a=b"), [b""]))[0] == 200
-    assert (await ask(scope(content_length=str(ANONYMOUS_LIMIT + 1), authorization="Bearer x"), [b""]))[0] == 200
+    assert (await ask(scope(content_length=str(ANONYMOUS_LIMIT + 1), authorization="Bearer x"), [b""]))[0] == 413
+    token = sign(ISLAND, "1", timedelta(minutes=1), {"scope": "jobs:read"})[0]
+    known = scope(content_length=str(ANONYMOUS_LIMIT + 1), authorization=f"Bearer {token}")
+    assert (await ask(known, [b""]))[0] == 200
 
 
 async def test_a_body_that_stops_coming_is_given_up(settings: Any) -> None:

@@ -12,12 +12,13 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 
+from accounts.grants import TokenError
 from accounts.models import User
-from jobs.uploads.refusals import NotOurForm, NotSignedIn
+from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing
 from jobs.uploads.wire import Scope, header
 
 type Authenticate = Callable[[Scope], Awaitable[User | None]]
-"""Verifies the Authorization header of a request and names the person; None refuses."""
+"""Verifies the Authorization header of a request and names the person. None refuses; a TokenError too, saying why."""
 
 
 def request_of(scope: Scope) -> ASGIRequest:
@@ -53,16 +54,27 @@ def prepare_page(request: HttpRequest) -> None:
 
 
 async def who(scope: Scope, request: ASGIRequest, authenticate: Authenticate | None) -> tuple[User, bool]:
-    """The person, and whether a session (which other sites could ride on) names them. Raises NotSignedIn."""
+    """The person, and whether a session (which other sites could ride on) names them.
+
+    Raises NotSignedIn, ScopeMissing.
+    """
     by_session = header(scope, b"authorization") is None
     if by_session:
         user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
     else:
-        user = await authenticate(scope) if authenticate else None
+        user = await _bearer(scope, authenticate) if authenticate else None
     if user is None:
         raise NotSignedIn("Sign in first, then upload the file again.")
     request.user = user
     return user, by_session
+
+
+async def _bearer(scope: Scope, authenticate: Authenticate) -> User | None:
+    try:
+        return await authenticate(scope)
+    except TokenError as error:
+        kind = NotSignedIn if error.status == 401 else ScopeMissing
+        raise kind(error.detail, error.code) from error
 
 
 def not_ours() -> NotOurForm:

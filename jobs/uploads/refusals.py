@@ -15,6 +15,12 @@ class NotOurForm(JobError):
     code, status = "forbidden", 403
 
 
+class ScopeMissing(JobError):
+    """A good token that was made for something else."""
+
+    code, status = "scope_missing", 403
+
+
 class WrongMethod(JobError):
     """Only POST is known here."""
 

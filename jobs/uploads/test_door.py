@@ -103,14 +103,14 @@ def test_a_stranger_does_not_see_the_job(browser: Browser, bob: User) -> None:
         ({"Origin": "http://127.0.0.1:1"}, "forbidden"),
         ({"X-CSRFToken": "x" * 32}, "forbidden"),
         ({"Cookie": ""}, "not_signed_in"),
-        ({"Authorization": "Bearer x.y.z"}, "not_signed_in"),
+        ({"Authorization": "Bearer x.y.z"}, "bad_token"),
         ({"Content-Type": "application/json"}, "wrong_type"),
     ],
 )
 def test_requests_that_are_not_ours_are_refused(browser: Browser, headers: dict[str, str], code: str) -> None:
     answer = browser.upload_file(CONTENT, headers=headers)
     assert (answer.status, answer.content["code"]) == (
-        {"forbidden": 403, "not_signed_in": 401, "wrong_type": 415}[code],
+        {"forbidden": 403, "not_signed_in": 401, "bad_token": 401, "wrong_type": 415}[code],
         code,
     )
     assert_nothing_left(browser.server)

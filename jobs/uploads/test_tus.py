@@ -72,7 +72,7 @@ def test_what_can_go_on_is_listed(tus: Tus, stranger: Tus, alice: User) -> None:
         ({"X-CSRFToken": "x" * 32}, 403, "forbidden"),
         ({"Origin": "https://elsewhere.example"}, 403, "forbidden"),
         ({"Cookie": ""}, 401, "not_signed_in"),
-        ({"Authorization": "Bearer x.y.z"}, 401, "not_signed_in"),
+        ({"Authorization": "Bearer x.y.z"}, 401, "bad_token"),
         ({"Upload-Metadata": metadata(language="klingon")}, 400, "bad_language"),
         ({"Upload-Metadata": "filename !!"}, 400, "bad_upload"),
         ({"Upload-Metadata": "filename eA==,filename eQ=="}, 400, "bad_upload"),

@@ -110,6 +110,7 @@ async def answer(
         *(described if status != 204 else []),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        *([(b"www-authenticate", b"Bearer")] if status == 401 else []),  # HTTP wants a way in to be named
         *(headers or []),
         *([(b"connection", b"close")] if hang_up else []),
     ]
