@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from jobs.states import RunState
+from jobs.states import Rendition, RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -34,7 +34,7 @@ class Upload(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     job = models.OneToOneField("jobs.Job", on_delete=models.CASCADE, null=True, related_name="upload")
     resumable = models.BooleanField(default=False)  # its client can go on after a cut; that of the one-shot door cannot
-    options = models.JSONField(default=dict)  # of the run to be: {"language": "en" | null}
+    options = models.JSONField(default=dict)  # of the run to be, see `jobs.services.options`
     metadata = models.TextField(blank=True)  # Upload-Metadata as the client sent it, which tus wants to be told again
 
     @property
@@ -51,6 +51,10 @@ class Job(models.Model):
     size = models.BigIntegerField()  # bytes
     sha256 = models.CharField(max_length=64)
     duration = models.FloatField(null=True)  # seconds, as decoded, not as the header claims
+    container = models.CharField(max_length=32, blank=True)  # FFmpeg's names of what was found; empty: not looked yet
+    codec = models.CharField(max_length=32, blank=True)  # of the sound
+    picture = models.CharField(max_length=32, blank=True)  # codec of the moving pictures; empty: none
+    rendition = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Rendition], blank=True)
     current_run = models.ForeignKey("jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+")
     revision = models.BigIntegerField(default=0)  # grows with every announcement; stale fragments are dropped by it
     created_at = models.DateTimeField(auto_now_add=True)
@@ -72,6 +76,11 @@ class Job(models.Model):
     def path(self) -> Path:
         return self.folder / "source"
 
+    @property
+    def rendition_path(self) -> Path:
+        """The sound once more, in a form that browsers play."""
+        return self.folder / "rendition.m4a"
+
 
 class Run(models.Model):
     """One transcription of a recording. Run again = a new Run; the machine text of a run never changes."""
@@ -81,7 +90,7 @@ class Run(models.Model):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED)
     stage = models.CharField(max_length=20, blank=True)  # what a running run is doing: see `jobs.services.stage`
-    options = models.JSONField(default=dict)  # as submitted: {"language": "en" | null}
+    options = models.JSONField(default=dict)  # as submitted, see `jobs.services.options`; older rows lack keys
     model = models.CharField(max_length=100)
     model_sha256 = models.CharField(max_length=64, blank=True)
     language = models.CharField(max_length=8, blank=True)  # decided for this run, by the person or by the vote
@@ -101,6 +110,16 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def task(self) -> str:
+        """Either "transcribe" or "translate" (into English)."""
+        return str(self.options.get("task") or "transcribe")
+
+    @property
+    def text_language(self) -> str:
+        """The code of the language its text is in; empty before the spoken one is known."""
+        return "en" if self.task == "translate" else self.language
 
     @property
     def workflow_id(self) -> str:
@@ -174,12 +193,15 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField()
     model = models.CharField(max_length=100)
     model_sha256 = models.CharField(max_length=64, blank=True)
+    english_only = models.BooleanField(default=False)  # of the checkpoint it loaded
+    translates = models.BooleanField(default=True)  # into English
     device = models.CharField(max_length=40)
     slots = models.PositiveIntegerField()
     speed = models.FloatField(null=True)  # seconds of audio for each second of one slot; null: not measured yet
     runs = models.JSONField(default=list)  # ids of the runs its activities work on right now
     started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)  # it said goodbye; its row is kept a day, for what it offered
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"

@@ -132,7 +132,7 @@ def test_the_end_and_another_run_show_without_a_click(page: Page, alice: User, m
     assert page.get_by_role("button", name="Run again").is_visible()
     assert page.locator("#status progress").count() == 0
     retry(job)
-    page.get_by_text("Waiting in the queue").wait_for()
+    page.get_by_text("No worker is running.").wait_for()
     assert page.get_by_text("old words").count() == 0
 
 
@@ -203,7 +203,7 @@ def test_upload_leads_to_the_recording(page: Page, tmp_path: Path) -> None:
     assert page.get_by_role("heading", name="talk.mp3").is_visible()
     job = Job.objects.select_related("current_run").get()
     assert job.current_run is not None
-    assert job.current_run.options == {"language": "de"}
+    assert job.current_run.options == {"language": "de", "model": None, "task": "transcribe"}
 
 
 def test_an_empty_file_is_a_sentence_and_nothing_is_sent(page: Page, tmp_path: Path) -> None:

@@ -13,17 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from jobs import exports, partials, samples, words
+from jobs import exports, partials, samples
 from jobs.errors import JobError
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
-from jobs.services.languages import LANGUAGES
+from jobs.services.options import FIELDS, read_options
 from jobs.services.retry import retry
 from jobs.states import FINAL
 
 PAGE = 50
-FIRST_LANGUAGES = ("en", "de")
 
 
 @require_GET
@@ -46,9 +45,8 @@ def recordings(request: HttpRequest) -> HttpResponse:
 @require_GET
 def upload(request: HttpRequest) -> HttpResponse:
     """The form; the bytes go to the upload door, which reads them as a stream."""
-    rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
-    languages = [(code, words.language(code)) for code in (*FIRST_LANGUAGES, *rest)]
-    return render(request, "jobs/upload.html", {"languages": languages, "limit": settings.UPLOAD_LIMIT_BYTES})
+    context = {"options": partials.upload_options(), "limit": settings.UPLOAD_LIMIT_BYTES}
+    return render(request, "jobs/upload.html", context)
 
 
 @require_POST
@@ -57,7 +55,8 @@ def sample(request: HttpRequest, name: str) -> HttpResponse:
     if name not in samples.SAMPLES:
         raise Http404
     try:
-        return redirect("job", samples.submit_sample(cast(User, request.user), name).pk)
+        options = read_options(request.POST)
+        return redirect("job", samples.submit_sample(cast(User, request.user), name, options).pk)
     except JobError as error:
         messages.error(request, error.detail)
         return redirect("recordings")
@@ -96,8 +95,13 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @require_POST
 def again(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Another run with the same options."""
-    return _act(request, job_id, retry)
+    """Another run: with the options of the form, or with the same ones where it holds none."""
+
+    def act(found: Job) -> None:
+        asked = any(name in request.POST for name in FIELDS)
+        retry(found, read_options(request.POST) if asked else None)
+
+    return _act(request, job_id, act)
 
 
 @require_http_methods(["GET", "POST"])
