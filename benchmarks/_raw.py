@@ -1,4 +1,4 @@
-"""The limit for `poe bench upload`: an ASGI application that does nothing but write a body to a file. No hash, no fsync."""
+"""The limit for `poe bench upload`: an ASGI application that only writes a body to a file. No hash, no fsync."""
 
 import os
 from pathlib import Path

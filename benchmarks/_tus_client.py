@@ -1,4 +1,4 @@
-"""A fast tus client for benchmarks: the kernel moves the file into the socket, so that the server is what is measured."""
+"""A fast tus client for benchmarks: the kernel moves the file into the socket, so the server is what is measured."""
 
 import http.client
 import os

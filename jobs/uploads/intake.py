@@ -1,22 +1,21 @@
 """One form on its way in: its fields in memory, its one file to disk, and nothing left behind unless it is whole."""
 
-import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
 from accounts.models import User
-from jobs.errors import BadUpload
+from jobs.errors import BadUpload, StorageFull
 from jobs.models import Job
 from jobs.services.options import FIELDS, Options, read_options
 from jobs.uploads import store
 from jobs.uploads.form import Event, PartData, PartEnd, PartStart
+from jobs.uploads.stream import Stream
+from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 8 << 10
-WRITE_BYTES = 1 << 20  # collected before a thread is asked to write
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,9 @@ class Intake:
         self._admission = admission
         self._fields: dict[str, str] = {}
         self._part = PartStart("", "")
-        self._pending = bytearray()
+        self._field = bytearray()
         self._writer: store.Writer | None = None
+        self._stream: Stream | None = None
         self._options: tuple[dict[str, str], Options] = {}, Options()  # as asked for, and as read from that
 
     async def take(self, event: Event) -> None:
@@ -54,18 +54,19 @@ class Intake:
         if self._writer is None:
             raise BadUpload("There is no file in the form. Choose a recording first.", code="no_file")
         options = await self._read_options()
-        job: Job = await database_sync_to_async(store.complete, thread_sensitive=False)(self._writer, options)
+        job = await in_thread(store.complete, self._writer, options)
         self._writer.close()
         self._writer = None
         return job
 
     async def abandon(self) -> None:
         """Remove what was kept so far. Does nothing after `complete`."""
-        self._pending.clear()
         writer, self._writer = self._writer, None
-        if writer is not None:
+        if writer is not None and self._stream is not None:
+            with suppress(StorageFull):
+                await self._stream.drop()
             writer.close()
-            await database_sync_to_async(store.discard, thread_sensitive=False)(writer.upload)
+            await in_thread(store.discard, writer.upload)
 
     @property
     def _in_file(self) -> bool:
@@ -79,33 +80,27 @@ class Intake:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
         self._admission.check_form(self._fields.get("csrfmiddlewaretoken"))
         await self._read_options()
-        begin = database_sync_to_async(store.begin, thread_sensitive=False)
-        self._writer = await begin(self._admission.user, title_of(part.file_name), self._admission.length)
+        title = title_of(part.file_name)
+        self._writer = await in_thread(store.begin, self._admission.user, title, self._admission.length)
+        self._stream = Stream(self._writer)
 
     async def _read_options(self) -> Options:
         """Read once, before the file: a model that went away while it travelled is no reason to lose it. Fields after
         the file count too."""
         asked = {name: self._fields[name] for name in FIELDS if name in self._fields}
         if asked != self._options[0]:
-            self._options = asked, await database_sync_to_async(read_options, thread_sensitive=False)(asked)
+            self._options = asked, await in_thread(read_options, asked)
         return self._options[1]
 
     async def _data(self, data: bytes) -> None:
-        self._pending += data
-        if self._in_file:
-            if len(self._pending) >= WRITE_BYTES:
-                await self._write()
-        elif len(self._pending) > MAX_FIELD_BYTES:
+        if self._in_file and self._stream is not None:
+            return await self._stream.add(data)
+        self._field += data
+        if len(self._field) > MAX_FIELD_BYTES:
             raise BadUpload("A field of the form is too long.")
 
     async def _end(self) -> None:
-        if self._in_file:
-            await self._write()
-        else:
-            self._fields[self._part.name] = self._pending.decode(errors="replace")
-            self._pending.clear()
-
-    async def _write(self) -> None:
-        if self._writer is not None and self._pending:
-            data, self._pending = bytes(self._pending), bytearray()
-            await asyncio.to_thread(self._writer.append, data)
+        if self._in_file and self._stream is not None:
+            return await self._stream.end()
+        self._fields[self._part.name] = self._field.decode(errors="replace")
+        self._field.clear()

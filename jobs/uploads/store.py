@@ -8,10 +8,12 @@ import hashlib
 import os
 import shutil
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -26,7 +28,34 @@ from jobs.uploads import locks
 from jobs.uploads.refusals import Locked, TooManyUploads
 
 _ADMISSION = 0x75706C6F6164  # the advisory lock under which room is given away
+MAX_DIGESTS = 256
+type _Hash = "hashlib._Hash"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class _Digests:
+    """Running SHA-256 of uploads that wait for their next piece. A process that has none reads the file at the end.
+
+    What lies below an offset never changes, so one that fits the size of the file is that of the file.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[UUID, tuple[int, _Hash]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, key: UUID, offset: int, digest: _Hash) -> None:
+        with self._lock:
+            self._kept[key] = (offset, digest)
+            while len(self._kept) > MAX_DIGESTS:
+                self._kept.popitem(last=False)
+
+    def take(self, key: UUID, offset: int) -> _Hash | None:
+        with self._lock:
+            at, digest = self._kept.pop(key, (0, None))
+        return hashlib.sha256() if offset == 0 else digest if at == offset else None
+
+
+_digests = _Digests()
 
 
 class Writer:
@@ -51,9 +80,9 @@ class Writer:
             raise
         self._busy = threading.Lock()  # a cancelled request closes while a thread may still write
         self.offset = os.fstat(self._file).st_size
-        self._digest = hashlib.sha256() if self.offset == 0 else None
+        self._digest = _digests.take(upload.pk, self.offset)
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | bytearray) -> None:
         """Write all of it. Raises TooLarge before the limit is passed and StorageFull when there is no room."""
         check_size(self.offset + len(data))
         rest = memoryview(data)
@@ -92,6 +121,8 @@ class Writer:
         with self._busy:
             file, self._file = self._file, -1
             if file >= 0:
+                if self._digest is not None:
+                    _digests.keep(self.upload.pk, self.offset, self._digest)
                 os.close(file)
 
 
