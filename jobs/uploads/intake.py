@@ -1,21 +1,23 @@
 """One form on its way in: its fields in memory, its one file to disk, and nothing left behind unless it is whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from accounts.models import User
 from jobs.errors import BadUpload, StorageFull
 from jobs.models import Job
-from jobs.services.options import FIELDS, Options, read_options
+from jobs.services.options import Options, read_options
 from jobs.uploads import store
-from jobs.uploads.form import Event, PartData, PartEnd, PartStart
+from jobs.uploads.form import Event, FormReader, PartData, PartEnd, PartStart
 from jobs.uploads.stream import Stream
 from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
+from jobs.uploads.wire import Body
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 8 << 10
+FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,21 @@ class Admission:
     user: User
     length: int | None  # of the whole body, bytes
     check_form: Callable[[str | None], None]
+    read: Callable[[Mapping[str, str]], Options] = read_options  # the run's options from the form's fields; may block
+
+
+async def receive_form(body: Body, reader: FormReader, intake: "Intake") -> Job:
+    """Read the body into the store and make the job of it. Raises JobError and ClientGone; then nothing is kept."""
+    try:
+        while (piece := await body.next()) is not None:
+            store.check_size(body.read - FORM_BYTES)  # whatever the bytes are: fields, file, or after the end
+            for event in reader.feed(piece):
+                await intake.take(event)
+        if not reader.finished:
+            raise BadUpload("The upload ended before the file was complete. Send it again.")
+        return await intake.complete()
+    finally:
+        await intake.abandon()
 
 
 class Intake:
@@ -32,7 +49,7 @@ class Intake:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._fields: dict[str, str] = {}
+        self.fields: dict[str, str] = {}
         self._part = PartStart("", "")
         self._field = bytearray()
         self._writer: store.Writer | None = None
@@ -78,7 +95,7 @@ class Intake:
             return
         if self._writer is not None:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
-        self._admission.check_form(self._fields.get("csrfmiddlewaretoken"))
+        self._admission.check_form(self.fields.get("csrfmiddlewaretoken"))
         await self._read_options()
         title = title_of(part.file_name)
         self._writer = await in_thread(store.begin, self._admission.user, title, self._admission.length)
@@ -87,9 +104,8 @@ class Intake:
     async def _read_options(self) -> Options:
         """Read once, before the file: a model that went away while it travelled is no reason to lose it. Fields after
         the file count too."""
-        asked = {name: self._fields[name] for name in FIELDS if name in self._fields}
-        if asked != self._options[0]:
-            self._options = asked, await in_thread(read_options, asked)
+        if self.fields != self._options[0]:
+            self._options = self.fields.copy(), await in_thread(self._admission.read, self.fields)
         return self._options[1]
 
     async def _data(self, data: bytes) -> None:
@@ -102,5 +118,5 @@ class Intake:
     async def _end(self) -> None:
         if self._in_file and self._stream is not None:
             return await self._stream.end()
-        self._fields[self._part.name] = self._field.decode(errors="replace")
+        self.fields[self._part.name] = self._field.decode(errors="replace")
         self._field.clear()
