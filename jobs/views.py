@@ -13,17 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from jobs import exports, partials, samples, words
+from jobs import exports, partials, samples
 from jobs.errors import JobError
+from jobs.island import choices, island_settings
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
-from jobs.services.languages import LANGUAGES
 from jobs.services.retry import retry
 from jobs.states import FINAL
 
 PAGE = 50
-FIRST_LANGUAGES = ("en", "de")
 
 
 @require_GET
@@ -39,16 +38,17 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "search": search,
         "empty": not search and not page.paginator.count,
         "newest": not search and page.number == 1,
+        "island": island_settings(request),
     }
     return render(request, "jobs/recordings.html", context)
 
 
 @require_GET
 def upload(request: HttpRequest) -> HttpResponse:
-    """The form; the bytes go to the upload door, which reads them as a stream."""
-    rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
-    languages = [(code, words.language(code)) for code in (*FIRST_LANGUAGES, *rest)]
-    return render(request, "jobs/upload.html", {"languages": languages, "limit": settings.UPLOAD_LIMIT_BYTES})
+    """The island, and the plain form; the bytes go to the upload doors, which read them as a stream."""
+    island = island_settings(request)
+    context = {"island": island, "languages": choices()["languages"], "limit": settings.UPLOAD_LIMIT_BYTES}
+    return render(request, "jobs/upload.html", context)
 
 
 @require_POST

@@ -10,8 +10,8 @@ function makeRoom(html) {
   box.innerHTML = html;
   for (const row of box.content.querySelectorAll("li[id^='job-'][data-created]")) {
     if (document.getElementById(row.id)) continue;
-    if (document.getElementById("empty")) return location.reload();
-    const newest = Number(list?.firstElementChild?.dataset.created ?? Infinity);
+    for (const invitation of document.querySelectorAll("[data-empty]")) invitation.remove();
+    const newest = Number(list?.firstElementChild?.dataset.created ?? 0);
     if (list?.dataset.newest === undefined || Number(row.dataset.created) < newest) continue;
     const place = document.createElement("li");
     place.id = row.id;
