@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from jobs.states import RunState
+from jobs.states import Rendition, RunState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -51,6 +51,10 @@ class Job(models.Model):
     size = models.BigIntegerField()  # bytes
     sha256 = models.CharField(max_length=64)
     duration = models.FloatField(null=True)  # seconds, as decoded, not as the header claims
+    container = models.CharField(max_length=32, blank=True)  # FFmpeg's names of what was found; empty: not looked yet
+    codec = models.CharField(max_length=32, blank=True)  # of the sound
+    picture = models.CharField(max_length=32, blank=True)  # codec of the moving pictures; empty: none
+    rendition = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Rendition], blank=True)
     current_run = models.ForeignKey("jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+")
     revision = models.BigIntegerField(default=0)  # grows with every announcement; stale fragments are dropped by it
     created_at = models.DateTimeField(auto_now_add=True)
@@ -71,6 +75,11 @@ class Job(models.Model):
     @property
     def path(self) -> Path:
         return self.folder / "source"
+
+    @property
+    def rendition_path(self) -> Path:
+        """The sound once more, in a form that browsers play."""
+        return self.folder / "rendition.m4a"
 
 
 class Run(models.Model):

@@ -1,4 +1,4 @@
-"""What templates need: the site's own facts, and fragments rendered once for page, htmx and socket.
+"""What templates need: fragments rendered once for page, htmx and socket.
 
 A fragment is one root element with an id. Sent over a socket it carries `hx-swap-oob`, so htmx finds its place itself.
 """
@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.models import User
-from jobs import words
+from jobs import exports, words
+from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.finish import REFUSALS
@@ -44,11 +43,6 @@ class Row:
     job: Job
     run: Run | None
     progress: Progress
-
-
-def site(request: HttpRequest) -> dict[str, object]:
-    """Context of every page."""
-    return {"demo_model": settings.DEMO_MODEL, "brand": "Transcribe"}
 
 
 def rows(jobs: Sequence[Job]) -> list[Row]:
@@ -101,6 +95,8 @@ def job_context(job: Job) -> dict[str, object]:
         "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
         "history": _history(run) if run else [],
+        "player": player_of(job),
+        "formats": exports.FORMATS,
     }
 
 

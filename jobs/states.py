@@ -12,6 +12,14 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Rendition(StrEnum):
+    """Of a recording that browsers cannot play; one that they can has none."""
+
+    WANTED = "wanted"
+    READY = "ready"
+    FAILED = "failed"
+
+
 MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
     RunState.RUNNING: frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLING}),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs import views
+from jobs import playback, views
 
 urlpatterns = [
     path("", views.recordings, name="recordings"),
@@ -12,4 +12,6 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/again/", views.again, name="again"),
     path("jobs/<uuid:job_id>/delete/", views.delete, name="delete"),
     path("jobs/<uuid:job_id>/download/<slug:format_name>/", views.download, name="download"),
+    path("recordings/<uuid:job_id>/media", playback.media, name="media"),
+    path("recordings/<uuid:job_id>/captions.vtt", playback.captions, name="captions"),
 ]

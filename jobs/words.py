@@ -1,5 +1,6 @@
 """How states, stages, lengths and sizes are said to people: sentence case, no jargon, ready for translation."""
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -90,13 +91,13 @@ def size(count: int) -> str:
         if value < 1024:
             break
         value, unit = value / 1024, larger
-    number = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
-    return f"{number} {unit}"
+    number = number_format(value, 1).removesuffix(number_format(0.0, 1)[1:]) if value < 10 else f"{value:.0f}"
+    return f"{number} {_('bytes') if unit == 'bytes' else unit}"
 
 
 def language(code: str) -> str:
-    """The name of a language code, capitalised; the code itself where it is unknown."""
-    return LANGUAGES.get(code, code).capitalize()
+    """The name of a language code, capitalised, in the reader's language; the code itself where it is unknown."""
+    return _(LANGUAGES[code].capitalize()) if code in LANGUAGES else code.capitalize()
 
 
 def left(progress: Progress) -> str:

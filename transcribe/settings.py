@@ -94,7 +94,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "jobs.partials.site",
+                "transcribe.theme.context.site",
             ]
         },
     }
@@ -136,6 +136,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# --- Brand ----------------------------------------------------------------------------------------------------------
+BRAND_NAME = env.text("BRAND_NAME", "Transcribe")
+BRAND_LOGO = env.text("BRAND_LOGO", "")  # the path of an SVG, PNG, WebP or JPEG file; empty: our own sign
+BRAND_ACCENT = env.text("BRAND_ACCENT", "#2a6455")  # links, buttons, progress; `manage.py check` judges it
+BRAND_ACCENT_DARK = env.text("BRAND_ACCENT_DARK", "")  # on dark pages; empty: made from the other
+
 # --- Security -------------------------------------------------------------------------------------------------------
 # Embedded mode speaks plain HTTP on loopback, so cookies cannot demand TLS there.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED
@@ -152,6 +158,7 @@ SECURE_CSP = {
     "style-src": ["'self'"],
     "img-src": ["'self'", "data:"],
     "connect-src": ["'self'"],
+    "media-src": ["'self'"],
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
@@ -161,6 +168,11 @@ SECURE_CSP = {
 # --- Language, time, static files -----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = SESSION_COOKIE_SECURE
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -100,7 +100,7 @@ def test_in_by_the_link_out_and_in_by_password(stranger: Page, site: Site) -> No
     expect(page.get_by_text("No recordings yet")).to_be_visible()
     for language in ("English", "German"):
         expect(page.locator(".samples").get_by_role("button", name=language)).to_be_visible()
-    page.locator("details.account summary").click()
+    page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("User name")).to_be_visible()
     page.goto(site.drill.stack.link)

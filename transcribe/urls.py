@@ -7,6 +7,8 @@ urlpatterns = [
     # One door for passwords: the administration's own form knows neither the throttle nor LOCAL_LOGIN.
     path("admin/login/", login_not_required(RedirectView.as_view(pattern_name="sign-in", query_string=True))),
     path("admin/", admin.site.urls),
+    path("", include("transcribe.theme.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.urls")),
 ]
+handler500 = "transcribe.theme.views.server_error"

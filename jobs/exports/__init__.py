@@ -7,25 +7,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from jobs.exports.json import as_json
 from jobs.exports.response import attachment, file_name
+from jobs.exports.subtitles import as_srt, as_vtt
+from jobs.exports.table import as_tsv
 from jobs.exports.text import as_text
 from jobs.models import Job, Run
 
 
 @dataclass(frozen=True)
 class Format:
-    """`write` yields the file's text; `content_type` goes with it; `suffix` ends its name."""
+    """`write` yields the file's text; `content_type` goes with it; `suffix` ends its name; people choose by `label`."""
 
     write: Callable[[Run], Iterator[str]]
     content_type: str
     suffix: str
+    label: str | Promise
 
 
-FORMATS: dict[str, Format] = {
-    "txt": Format(as_text, "text/plain; charset=utf-8", ".txt"),
-    "json": Format(as_json, "application/json; charset=utf-8", ".json"),
+FORMATS: dict[str, Format] = {  # in the order of the menu
+    "txt": Format(as_text, "text/plain; charset=utf-8", ".txt", _("Text")),
+    "srt": Format(as_srt, "application/x-subrip; charset=utf-8", ".srt", _("Subtitles (SRT)")),
+    "vtt": Format(as_vtt, "text/vtt; charset=utf-8", ".vtt", _("Subtitles (WebVTT)")),
+    "tsv": Format(as_tsv, "text/tab-separated-values; charset=utf-8", ".tsv", _("Table (TSV)")),
+    "json": Format(as_json, "application/json; charset=utf-8", ".json", _("All details (JSON)")),
 }
 
 __all__ = ["FORMATS", "Format", "export", "respond"]

@@ -14,13 +14,21 @@ NAME_LENGTH = 100
 
 
 def attachment(request: HttpRequest, chunks: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:
+    """The chunks as a file to save."""
+    return streamed(request, chunks, content_type, {"Cache-Control": "private, no-store", **saved_as(name)})
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """Headers that make browsers save what comes under this name, and never show it."""
+    disposition = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    return {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
+
+
+def streamed(
+    request: HttpRequest, chunks: Iterator[str], content_type: str, headers: dict[str, str]
+) -> StreamingHttpResponse:
     """Django would collect a plain iterator whole under ASGI, and an asynchronous one under WSGI: give each its own."""
     content = _stepwise(chunks) if isinstance(request, ASGIRequest) else chunks
-    headers = {
-        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-store",
-    }
     return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
