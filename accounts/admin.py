@@ -1,16 +1,20 @@
-"""People in the administration: Django's own form, with where they come from."""
+"""People in the administration: Django's own form, with where they come from; their tokens, never the secret."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import PersonalToken, Session, User
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
+    ModelAdmin = admin.ModelAdmin[Any]
 else:
-    Base = UserAdmin  # generic in its stubs only
+    Base, ModelAdmin = UserAdmin, admin.ModelAdmin  # generic in their stubs only
 
 
 @admin.register(User)
@@ -21,3 +25,30 @@ class PersonAdmin(Base):
     search_fields = ("username", "email", "first_name", "last_name", "subject")
     readonly_fields = ("issuer", "subject", "last_login", "date_joined")
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Identity provider", {"fields": ("issuer", "subject")}))
+    actions = ("end_sessions",)
+
+    @admin.action(description="Sign the chosen people out everywhere", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """Session keys are not listed anywhere: whoever reads one is that person."""
+        Session.objects.filter(user__in=people).delete()
+        self.message_user(request, _("They are signed out. Their personal tokens go on working until revoked."))
+
+
+@admin.register(PersonalToken)
+class PersonalTokenAdmin(ModelAdmin):
+    """Read only: owners and `manage.py token` make and revoke them."""
+
+    list_display = ("name", "owner", "scope", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("expires_at", "revoked_at")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
+    exclude = ("jti_sha256",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

@@ -1,4 +1,4 @@
-"""What the upload island is told by the page it stands on: addresses, limits, choices, and its sentences, translated."""
+"""What the page tells the upload island on it: addresses, limits, choices, and its sentences, translated."""
 
 from typing import cast
 
@@ -8,19 +8,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from jobs import words
-from jobs.services.languages import LANGUAGES
 
-FIRST_LANGUAGES = ("en", "de")  # of every list of them
 # What recordings are called where the browser has no type for them: the containers the decoder opens.
-EXTENSIONS = (
-    "3g2 3ga 3gp aac aif aifc aiff amr asf avi awb caf flac flv m2ts m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts oga "
-    "ogg ogv opus ts w64 wav webm wma wmv"
-).split()
+_SOUND = "3ga aac aif aifc aiff amr awb caf flac m4a m4b mka mp2 mp3 oga ogg opus w64 wav wma"
+_PICTURES = "3g2 3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv"
+EXTENSIONS = [*_SOUND.split(), *_PICTURES.split()]
 
 
-def island_settings(request: HttpRequest) -> dict[str, object]:
-    """For `json_script`; read by `frontend-island/src/settings.ts`. Sizes in bytes."""
+def island_settings(request: HttpRequest, options: dict[str, object] | None) -> dict[str, object]:
+    """For `json_script`; read by `frontend-island/src/settings.ts`. Sizes in bytes.
+
+    `options`: those of `partials.upload_options()`; None where the island shows no choices.
+    """
     return {
         "endpoint": "/api/v1/uploads/",
         "token": reverse("island-token"),
@@ -29,7 +28,7 @@ def island_settings(request: HttpRequest) -> dict[str, object]:
         "limit": settings.UPLOAD_LIMIT_BYTES,
         "extensions": EXTENSIONS,
         "accept": accept(),
-        "choices": choices(),
+        "choices": options or {"languages": [], "models": [], "default_model": ""},
         "words": {**_target(), **_states(), **_buttons(), **_refusals(), **_said()},
     }
 
@@ -37,13 +36,6 @@ def island_settings(request: HttpRequest) -> dict[str, object]:
 def accept() -> str:
     """The attribute of file inputs."""
     return ",".join(["audio/*", "video/*", *(f".{extension}" for extension in EXTENSIONS)])
-
-
-def choices() -> dict[str, object]:
-    """What can be chosen for an upload."""
-    rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
-    languages = [[code, words.language(code)] for code in (*FIRST_LANGUAGES, *rest)]
-    return {"languages": languages, "models": [], "default_model": ""}
 
 
 def _target() -> dict[str, str]:
@@ -77,7 +69,7 @@ def _states() -> dict[str, str]:
         "done": _("Uploaded"),
         "cancelled": _("Cancelled. Nothing was kept."),
         "left": _("{time} left"),
-        "progress_of": _("Uploaded of {name}"),
+        "progress_of": _("Progress of {name}"),
     }
 
 

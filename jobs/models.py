@@ -34,7 +34,7 @@ class Upload(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     job = models.OneToOneField("jobs.Job", on_delete=models.CASCADE, null=True, related_name="upload")
     resumable = models.BooleanField(default=False)  # its client can go on after a cut; that of the one-shot door cannot
-    options = models.JSONField(default=dict)  # of the run to be: {"language": "en" | null}
+    options = models.JSONField(default=dict)  # of the run to be, see `jobs.services.options`
     metadata = models.TextField(blank=True)  # Upload-Metadata as the client sent it, which tus wants to be told again
 
     @property
@@ -90,7 +90,7 @@ class Run(models.Model):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED)
     stage = models.CharField(max_length=20, blank=True)  # what a running run is doing: see `jobs.services.stage`
-    options = models.JSONField(default=dict)  # as submitted: {"language": "en" | null}
+    options = models.JSONField(default=dict)  # as submitted, see `jobs.services.options`; older rows lack keys
     model = models.CharField(max_length=100)
     model_sha256 = models.CharField(max_length=64, blank=True)
     language = models.CharField(max_length=8, blank=True)  # decided for this run, by the person or by the vote
@@ -110,6 +110,16 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def task(self) -> str:
+        """Either "transcribe" or "translate" (into English)."""
+        return str(self.options.get("task") or "transcribe")
+
+    @property
+    def text_language(self) -> str:
+        """The code of the language its text is in; empty before the spoken one is known."""
+        return "en" if self.task == "translate" else self.language
 
     @property
     def workflow_id(self) -> str:
@@ -183,12 +193,15 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField()
     model = models.CharField(max_length=100)
     model_sha256 = models.CharField(max_length=64, blank=True)
+    english_only = models.BooleanField(default=False)  # of the checkpoint it loaded
+    translates = models.BooleanField(default=True)  # into English
     device = models.CharField(max_length=40)
     slots = models.PositiveIntegerField()
     speed = models.FloatField(null=True)  # seconds of audio for each second of one slot; null: not measured yet
     runs = models.JSONField(default=list)  # ids of the runs its activities work on right now
     started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)  # it said goodbye; its row is kept a day, for what it offered
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"

@@ -18,8 +18,12 @@ from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.finish import REFUSALS
+from jobs.services.languages import LANGUAGES
+from jobs.services.offers import offers
+from jobs.services.options import stored_options
 from jobs.states import FINAL, RunState
 
+FIRST_LANGUAGES = ("en", "de")  # of every list of them
 SEGMENTS_AT_ONCE = 200  # in the page itself: the first text is there at once
 SEGMENTS_AFTER = 1000  # in each later part, which the page fetches by itself
 
@@ -46,7 +50,7 @@ class Row:
 
 
 def rows(jobs: Sequence[Job]) -> list[Row]:
-    """In five queries at most however many there are."""
+    """In six queries at most however many there are."""
     progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
     return [Row(job, job.current_run, _of(job.current_run, progress)) for job in jobs]
 
@@ -94,9 +98,26 @@ def job_context(job: Job) -> dict[str, object]:
         "has_text": has_text,
         "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
+        **_again(run),
         "history": _history(run) if run else [],
         "player": player_of(job),
         "formats": exports.FORMATS,
+    }
+
+
+def upload_options() -> dict[str, object]:
+    """What can be chosen for a run, as JSON knows it, for forms and for the upload script.
+
+    `{"languages": [[code, name], ...], "models": [{"name", "translates", "english_only"}, ...], "default_model": name,
+    "translates": whether any model does}`; the default model comes first. Names are in the active language.
+    """
+    models = [{"name": o.model, "translates": o.translates, "english_only": o.english_only} for o in offers()]
+    rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
+    return {
+        "languages": [[code, words.language(code)] for code in (*FIRST_LANGUAGES, *rest)],
+        "models": models,
+        "default_model": models[0]["name"],
+        "translates": any(model["translates"] for model in models),
     }
 
 
@@ -138,6 +159,13 @@ def _beyond(run: Run, after: str) -> QuerySet[Segment]:
         return segments
     start, key = after.split("_")
     return segments.filter(Q(start__gt=float(start)) | Q(start=float(start), pk__gt=int(key)))
+
+
+def _again(run: Run | None) -> dict[str, object]:
+    """For "run again with other options": what can be chosen, and what was. A run under way costs no query."""
+    if run is None or run.state not in FINAL:
+        return {}
+    return {"options": upload_options(), "chosen": stored_options(run.options)}
 
 
 def _history(run: Run) -> list[RunEvent]:

@@ -3,18 +3,21 @@
 A page of recordings costs the same number of queries as one recording: every question is asked for all runs at once.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count, F, Min, Q, Sum
+from django.utils import timezone
 
-from jobs.models import Run, RunEvent, Window, Worker
+from jobs.models import Run, RunEvent, Window
 from jobs.services.begin import TRANSCRIBING
+from jobs.services.offers import live
 from jobs.states import RunState
 
-WORKER_LIVES = timedelta(seconds=60)  # a worker not seen for longer is taken for gone
+NO_MODEL, NO_WORKER = 0, -1  # instead of a place: no live worker has the run's model, or there is none at all
 PLACES_SHOWN = 1000  # a longer queue is said as "more than"
 PACE_OVER = timedelta(minutes=5)  # an outage, or other recordings beside it, tell in the time left and are forgotten
 
@@ -26,7 +29,7 @@ class Progress:
     done: float = 0.0
     total: float = 0.0
     left: float | None = None
-    place: int | None = None  # 1: next; only while queued
+    place: int | None = None  # 1: next of its model; NO_MODEL or NO_WORKER where it cannot begin; only while queued
 
     @property
     def percent(self) -> int | None:
@@ -52,13 +55,13 @@ def progress_of(runs: Iterable[Run], now: datetime) -> dict[UUID, Progress]:
     """The progress of every open run among these; ended ones have none to show and are left out."""
     open_runs = list(runs)
     working = [run for run in open_runs if run.state in (RunState.RUNNING, RunState.CANCELLING)]
-    queued = {run.pk for run in open_runs if run.state == RunState.QUEUED}
-    return {**_of_working(working, now), **_of_queued(queued)}
+    queued = [run for run in open_runs if run.state == RunState.QUEUED]
+    return {**_of_working(working, now), **_of_queued(queued, now)}
 
 
 def place_of(run: Run | None) -> int | None:
-    """Its place in the queue, 1: next; None where it is not queued."""
-    return _of_queued({run.pk})[run.pk].place if run is not None and run.state == RunState.QUEUED else None
+    """As `Progress.place`."""
+    return _of_queued([run], timezone.now())[run.pk].place if run is not None and run.state == RunState.QUEUED else None
 
 
 def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
@@ -76,14 +79,29 @@ def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     return found
 
 
-def _of_queued(keys: set[UUID]) -> dict[UUID, Progress]:
-    if not keys:
+def _of_queued(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
+    if not runs:
         return {}
+    offered = set(live(now).values_list("model", flat=True))
+    places = _places() if offered else {}
+    found = {}
+    for run in runs:
+        place = places.get(run.pk, PLACES_SHOWN + 1) if run.model in offered else NO_MODEL
+        found[run.pk] = Progress(place=place if offered else NO_WORKER)
+    return found
+
+
+def _places() -> dict[UUID, int]:
+    """Of the first PLACES_SHOWN in the queue, each among those of its model: models have workers of their own."""
     order = Run.objects.filter(state=RunState.QUEUED).order_by(
         F("admitted_at").asc(nulls_last=True), "created_at", "pk"
     )
-    places = {key: place for place, key in enumerate(order.values_list("pk", flat=True)[:PLACES_SHOWN], start=1)}
-    return {key: Progress(place=places.get(key, PLACES_SHOWN + 1)) for key in keys}
+    ahead: Counter[str] = Counter()
+    places = {}
+    for key, model in order.values_list("pk", "model")[:PLACES_SHOWN]:
+        ahead[model] += 1
+        places[key] = ahead[model]
+    return places
 
 
 def _seconds(keys: list[UUID], late: datetime) -> dict[UUID, tuple[float, float, float]]:
@@ -109,7 +127,7 @@ def _transcribing_since(keys: list[UUID]) -> dict[UUID, datetime]:
 
 def _offered_speeds(now: datetime) -> dict[str, float]:
     """What the live workers offer one run of each model: all their slots, shared by the runs under way."""
-    workers = Worker.objects.filter(seen_at__gt=now - WORKER_LIVES, speed__isnull=False).order_by().values("model")
+    workers = live(now).filter(speed__isnull=False).order_by().values("model")
     offered = {row["model"]: row["speed"] for row in workers.annotate(speed=Sum(F("speed") * F("slots")))}
     running = Run.objects.filter(state=RunState.RUNNING).order_by().values("model").annotate(count=Count("pk"))
     sharing = {row["model"]: row["count"] for row in running}

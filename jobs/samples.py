@@ -12,7 +12,7 @@ from jobs.services.take_in import take_in
 SAMPLES = {"english": "Sample in English.mp3", "german": "Sample in German.mp3"}
 
 
-def submit_sample(owner: User, name: str) -> Job:
-    """A job of this owner from the sample `name` (a key of SAMPLES), its language left to be found out."""
+def submit_sample(owner: User, name: str, options: Options | None = None) -> Job:
+    """A job of this owner from the sample `name` (a key of SAMPLES); without `options` its language is found out."""
     source = Path(settings.BASE_DIR) / "worker" / "demo" / "samples" / f"{name}.mp3"
-    return take_in(source, owner_id=owner.pk, title=SAMPLES[name], options=Options())
+    return take_in(source, owner_id=owner.pk, title=SAMPLES[name], options=options or Options())

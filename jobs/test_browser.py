@@ -131,7 +131,7 @@ def test_the_end_and_another_run_show_without_a_click(page: Page, alice: User, m
     assert page.get_by_role("button", name="Run again").is_visible()
     assert page.locator("#status progress").count() == 0
     retry(job)
-    page.get_by_text("Waiting in the queue").wait_for()
+    page.get_by_text("No worker is running.").wait_for()
     assert page.get_by_text("old words").count() == 0
 
 

@@ -16,7 +16,7 @@ from accounts.models import Session, User
 from jobs import sockets
 from jobs.consumers import ListPage
 from jobs.live import announce, hub
-from jobs.models import Job, Run, Segment, Window
+from jobs.models import Job, Run, Segment, Window, Worker
 from jobs.services.begin import begin
 from jobs.services.finish import finish
 from transcribe.asgi import application
@@ -174,12 +174,20 @@ async def test_a_job_page_gets_its_state_and_only_new_segments(job: Job, cookie:
 
 @pytest.mark.parametrize("path", ["/live/", "/live/{job}/"])
 async def test_a_place_in_the_queue_moves_with_other_peoples_recordings(
-    path: str, alice: User, bob: User, make_job: Callable[..., Job], cookie: str, monkeypatch: pytest.MonkeyPatch
+    path: str,
+    alice: User,
+    bob: User,
+    make_job: Callable[..., Job],
+    make_worker: Callable[..., Worker],
+    cookie: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sockets, "QUEUE_SECONDS", 0.1)
     before = await in_thread(make_job)(bob)
     waiting = await in_thread(make_job)(alice)
     async with opened(path.format(job=waiting.pk), cookie) as page:
+        assert "no worker is running" in (await page.message()).lower()
+        await in_thread(make_worker)()
         assert "1 before it" in await page.message()
         await in_thread(begin)(before.current_run_id, attempt=1, worker="here")
         assert "next in line" in await page.message()

@@ -130,8 +130,40 @@ def test_run_again_makes_another_run_and_only_one(page: Client, alice: User, mak
     assert "being transcribed already" in answer.content.decode()
     assert [(run.number, run.state, run.options) for run in job.runs.order_by("number")] == [
         (1, "cancelled", {"language": "de"}),
-        (2, "queued", {"language": "de"}),
+        (2, "queued", {"language": "de", "model": None, "task": "transcribe"}),
     ]
+
+
+def test_run_again_with_other_options(page: Client, alice: User, make_job: Make, make_worker: Any) -> None:
+    make_worker("demo")
+    make_worker("turbo", translates=False)
+    job = make_job(alice, state="succeeded", options={"language": "de"})
+    form = text(page, job).split("Run again with other options")[1]
+    assert '<option value="de" selected>' in form
+    assert "turbo (no translation)" in form
+    refused = page.post(f"/jobs/{job.pk}/again/", {"model": "turbo", "task": "translate"}, follow=True)
+    assert "cannot translate" in refused.content.decode()
+    page.post(f"/jobs/{job.pk}/again/", {"language": "", "model": "turbo"})
+    runs = job.runs.order_by("number")
+    assert [(run.model, run.options.get("language")) for run in runs] == [("demo", "de"), ("turbo", None)]
+    assert "Run again" not in text(page, job)  # while it is under way
+
+
+def test_a_translation_says_so(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded", language="de", options={"task": "translate"})
+    assert "Translated into English" in text(page, job)
+    assert "Translated into English" not in text(page, make_job(alice, state="succeeded", language="de"))
+
+
+def test_a_run_that_nobody_can_begin_says_why(page: Client, alice: User, make_job: Make, make_worker: Any) -> None:
+    job = make_job(alice)
+    assert "No worker is running." in text(page, job)
+    assert "no worker is running" in page.get("/").content.decode()
+    make_worker("other")
+    assert "Waiting for a worker with the model demo." in text(page, job)
+    assert "waiting for a worker with the model demo" in page.get("/").content.decode()
+    make_worker("demo")
+    assert "Waiting in the queue: next in line." in text(page, job)
 
 
 def test_run_again_without_the_file_is_a_message(page: Client, alice: User, make_job: Make) -> None:

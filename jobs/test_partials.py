@@ -28,7 +28,7 @@ def test_a_row_is_one_element_that_finds_its_place(alice: User, make_job: Make) 
 
 def test_many_rows_cost_as_many_queries_as_one(alice: User, make_job: Make, django_assert_max_num_queries: Any) -> None:
     jobs = [make_job(alice, state=state) for state in ("queued", "running", "failed") * 3]
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert render_rows(rows(jobs), alice).count("<li ") == 9
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import User
 from jobs.models import Job, Run, RunEvent, Window, Worker
-from jobs.progress import Progress, pace, progress_of, time_left
+from jobs.progress import NO_MODEL, NO_WORKER, Progress, pace, progress_of, time_left
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 Make = Callable[..., Job]
@@ -89,10 +89,24 @@ def test_without_a_worker_nothing_is_promised(alice: User, make_job: Make) -> No
 
 
 def test_places_count_the_admitted_first_then_the_oldest(alice: User, bob: User, make_job: Make) -> None:
+    worker(speed=None)
     first, second, third = (run_of(make_job(owner)) for owner in (alice, bob, alice))
     Run.objects.filter(pk=third.pk).update(admitted_at=NOW)
     found = progress_of([first, second, third], NOW)
     assert [found[run.pk].place for run in (third, first, second)] == [1, 2, 3]
+
+
+def test_places_count_the_runs_of_the_same_model(alice: User, make_job: Make) -> None:
+    runs = [run_of(make_job(alice)) for _ in range(3)]
+    Run.objects.filter(pk=runs[1].pk).update(model="other")
+    runs[1].model = "other"
+    assert [p.place for p in progress_of(runs, NOW).values()] == [NO_WORKER] * 3
+    worker(speed=None)
+    assert [p.place for p in progress_of(runs, NOW).values()] == [1, NO_MODEL, 2]
+    worker(speed=None, model="other")
+    assert [p.place for p in progress_of(runs, NOW).values()] == [1, 1, 2]
+    Worker.objects.filter(model="other").update(ended_at=NOW)
+    assert [p.place for p in progress_of(runs, NOW).values()] == [1, NO_MODEL, 2]
 
 
 def test_ended_runs_cost_nothing(alice: User, make_job: Make, django_assert_num_queries: Any) -> None:
@@ -103,6 +117,7 @@ def test_ended_runs_cost_nothing(alice: User, make_job: Make, django_assert_num_
 
 def test_a_place_beyond_those_counted(alice: User, make_job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.progress.PLACES_SHOWN", 1)
+    worker(speed=None)
     first, second = run_of(make_job(alice)), run_of(make_job(alice))
     assert progress_of([second], NOW)[second.pk].place == 2
     assert progress_of([first], NOW)[first.pk].place == 1

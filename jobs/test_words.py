@@ -75,7 +75,7 @@ def test_every_language_has_a_name() -> None:
     assert words.language("tlh") == "Tlh"
 
 
-@pytest.mark.parametrize("reason", ["missing_file", "language_unknown"])
+@pytest.mark.parametrize("reason", ["missing_file", "language_unknown", "cannot_translate"])
 def test_nobody_is_told_to_run_again_what_would_fail_again(reason: str) -> None:
     assert "Run it again" not in words.next_step(Run(state="failed", reason=reason))
     assert "Run it again" in words.next_step(Run(state="failed", reason="internal"))

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from jobs import exports, partials, samples
 from jobs.errors import JobError
-from jobs.island import choices, island_settings
+from jobs.island import island_settings
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
+from jobs.services.options import FIELDS, read_options
 from jobs.services.retry import retry
 from jobs.states import FINAL
 
@@ -32,13 +33,14 @@ def recordings(request: HttpRequest) -> HttpResponse:
     mine = Job.objects.visible_to(request.user).select_related("current_run").order_by("-created_at", "pk")
     found = mine.filter(title__icontains=search) if search else mine
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    empty = not search and not page.paginator.count
     context = {
         "page": page,
         "rows": partials.rows(list(page.object_list)),
         "search": search,
-        "empty": not search and not page.paginator.count,
+        "empty": empty,
         "newest": not search and page.number == 1,
-        "island": island_settings(request),
+        "island": island_settings(request, partials.upload_options() if empty else None),
     }
     return render(request, "jobs/recordings.html", context)
 
@@ -46,8 +48,9 @@ def recordings(request: HttpRequest) -> HttpResponse:
 @require_GET
 def upload(request: HttpRequest) -> HttpResponse:
     """The island, and the plain form; the bytes go to the upload doors, which read them as a stream."""
-    island = island_settings(request)
-    context = {"island": island, "languages": choices()["languages"], "limit": settings.UPLOAD_LIMIT_BYTES}
+    options = partials.upload_options()
+    island = island_settings(request, options)
+    context = {"island": island, "options": options, "limit": settings.UPLOAD_LIMIT_BYTES}
     return render(request, "jobs/upload.html", context)
 
 
@@ -57,7 +60,8 @@ def sample(request: HttpRequest, name: str) -> HttpResponse:
     if name not in samples.SAMPLES:
         raise Http404
     try:
-        return redirect("job", samples.submit_sample(cast(User, request.user), name).pk)
+        options = read_options(request.POST)
+        return redirect("job", samples.submit_sample(cast(User, request.user), name, options).pk)
     except JobError as error:
         messages.error(request, error.detail)
         return redirect("recordings")
@@ -96,8 +100,13 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @require_POST
 def again(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Another run with the same options."""
-    return _act(request, job_id, retry)
+    """Another run: with the options of the form, or with the same ones where it holds none."""
+
+    def act(found: Job) -> None:
+        asked = any(name in request.POST for name in FIELDS)
+        retry(found, read_options(request.POST) if asked else None)
+
+    return _act(request, job_id, act)
 
 
 @require_http_methods(["GET", "POST"])

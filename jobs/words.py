@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.models import Run, RunEvent
-from jobs.progress import PLACES_SHOWN, Progress
+from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
 from jobs.services import begin
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
@@ -32,7 +32,12 @@ REASONS: dict[str, Promise] = {
 }
 NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
     "missing_file": gettext_lazy("The text written so far is kept."),
-    "language_unknown": gettext_lazy("The recording is kept. Upload it again with another language."),
+    "language_unknown": gettext_lazy(
+        "The recording is kept. Choose another language or model under “Run again with other options”."
+    ),
+    "cannot_translate": gettext_lazy(
+        "The recording is kept. Choose another model, or no translation, under “Run again with other options”."
+    ),
 }
 ICONS = {
     RunState.QUEUED: "clock",
@@ -111,7 +116,7 @@ def left(progress: Progress) -> str:
 
 def place(progress: Progress) -> str:
     """Place in the queue; empty where there is none."""
-    if progress.place is None:
+    if progress.place is None or progress.place < 1:
         return ""
     if progress.place > PLACES_SHOWN:
         return _("more than %(count)d before it") % {"count": PLACES_SHOWN}
@@ -121,11 +126,20 @@ def place(progress: Progress) -> str:
     return ngettext("%(count)d before it", "%(count)d before it", before) % {"count": before}
 
 
+def waiting(run: Run, progress: Progress) -> str:
+    """Beside "Queued" in a list: the place, or what it waits for."""
+    if progress.place == NO_WORKER:
+        return _("no worker is running")
+    if progress.place == NO_MODEL:
+        return _("waiting for a worker with the model %(model)s") % {"model": run.model}
+    return place(progress)
+
+
 def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
     """What is going on with this recording and what to do next, in at most three short sentences."""
     match RunState(run.state):
         case RunState.QUEUED:
-            return _("Waiting in the queue: %(place)s.") % {"place": place(progress) or _("place not known yet")}
+            return _queued(run, progress)
         case RunState.RUNNING:
             return _running(run, progress)
         case RunState.CANCELLING:
@@ -145,6 +159,15 @@ def next_step(run: Run) -> str:
     if run.reason in NEXT_STEPS:
         return str(NEXT_STEPS[run.reason])
     return _("The recording and the text written so far are kept. Run it again; if it fails again, tell the operator.")
+
+
+def _queued(run: Run, progress: Progress) -> str:
+    if progress.place == NO_WORKER:
+        return _("No worker is running. The recording is kept, and its transcription starts by itself once one is.")
+    if progress.place == NO_MODEL:
+        waiting = _("Waiting for a worker with the model %(model)s.") % {"model": run.model}
+        return waiting + " " + _("Cancel it to choose another model.")
+    return _("Waiting in the queue: %(place)s.") % {"place": place(progress) or _("place not known yet")}
 
 
 def _running(run: Run, progress: Progress) -> str:

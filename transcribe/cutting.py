@@ -59,7 +59,11 @@ class Network:
                 threading.Thread(target=self._carry, args=(browser,), daemon=True).start()
 
     def _carry(self, browser: socket.socket) -> None:
-        with closing(browser), suppress(OSError), closing(socket.create_connection(("127.0.0.1", self._target))) as server:
+        with (
+            closing(browser),
+            suppress(OSError),
+            closing(socket.create_connection(("127.0.0.1", self._target))) as server,
+        ):
             with self._change:
                 if self._is_cut:
                     return

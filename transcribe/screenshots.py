@@ -47,9 +47,19 @@ def main(out: Path) -> int:
 
 def fill() -> tuple[dict[str, str], dict[str, str]]:
     """Recordings in every state: the paths to draw by name, and a sign-in link for who has some and who has none."""
+    from django.utils import timezone
+
+    from accounts import personal
     from accounts.links import sign_in_link
     from accounts.models import User
+    from jobs.models import Worker
 
+    Worker.objects.filter(host="screenshots").delete()
+    for model, able in [("small", True), ("turbo", False)]:
+        seen = timezone.now() + timedelta(hours=1)  # it stays alive while pages are drawn
+        Worker.objects.create(
+            host="screenshots", pid=1, model=model, device="cpu", slots=1, translates=able, seen_at=seen
+        )
     User.objects.filter(username__in=["anna", "nobody"]).delete()
     anna = User.objects.create_user("anna", is_staff=True, is_superuser=True)
     nobody = User.objects.create_user("nobody")
@@ -61,7 +71,9 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     recording(anna, "Board meeting, part two.wav", None, "queued")
     pages = {"recordings": "/", "search": "/?q=nothing", "upload": "/upload", "missing": "/nothing-here"}
     pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
-    pages |= {"delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
+    personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)
+    personal.revoke(personal.make(anna, "Old laptop", frozenset({"uploads:write"}), 7)[0])
+    pages |= {"account": "/account/", "delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
     return pages, {"anna": sign_in_link(anna), "nobody": sign_in_link(nobody)}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from jobs.models import Job
+    from jobs.models import Job, Worker
 
 os.environ.setdefault("SECRET_KEY", secrets.token_hex(32))
 os.environ.setdefault("TRANSCRIBE_EMBEDDED", "true")
@@ -59,6 +59,21 @@ def make_job(media: Path) -> Callable[..., "Job"]:
         job.path.parent.mkdir(parents=True)
         job.path.write_bytes(content)
         return job
+
+    return make
+
+
+@pytest.fixture
+def make_worker(db: None) -> Callable[..., "Worker"]:
+    """make_worker("small", translates=False, ...) -> the row of a worker seen just now."""
+
+    def make(model: str = "demo", **fields: Any) -> "Worker":
+        from django.utils import timezone
+
+        from jobs.models import Worker
+
+        fields = {"host": "box", "pid": 1, "device": "cpu", "slots": 1, "seen_at": timezone.now(), **fields}
+        return Worker.objects.create(model=model, **fields)
 
     return make
 

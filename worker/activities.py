@@ -150,7 +150,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = Options(language=run.language, seed=run.number)
+        options = Options(language=run.language, seed=run.number, task=run.task)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)

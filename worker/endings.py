@@ -17,7 +17,7 @@ class EngineAway(Exception):
 
 # They come back, so they are waited for. Other errors of the database are about what was written: no wait mends them.
 WAITED_FOR = (EngineAway, OperationalError, InterfaceError, InternalError)
-CHOSEN_WRONG = frozenset({"language_unknown"})  # refusals of the engine that the person can do something about
+CHOSEN_WRONG = frozenset({"language_unknown", "cannot_translate"})  # the person can do something about these
 
 
 def refused(code: str, detail: str) -> ApplicationError:

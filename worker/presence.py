@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def live_workers() -> QuerySet[Worker]:
-    """Workers seen within three beats."""
-    return Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS))
+    """Workers seen within three beats that have not said goodbye."""
+    since = timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS)
+    return Worker.objects.filter(seen_at__gte=since, ended_at=None)
 
 
 class Presence:
@@ -40,6 +41,8 @@ class Presence:
             pid=os.getpid(),
             model=loaded.model,
             model_sha256=loaded.sha256,
+            english_only=loaded.english_only,
+            translates=loaded.translates,
             device=loaded.device,
             slots=slots,
             seen_at=timezone.now(),
@@ -64,10 +67,10 @@ class Presence:
                 self._write()  # else the next beat tells it: to end late is safe, to start late is not
 
     def end(self) -> None:
-        """Take the row away: this worker is gone on purpose."""
+        """Say goodbye: this worker is gone on purpose. Its row tells what can be chosen while none lives."""
         self._ended.set()
         self._thread.join(timeout=10)
-        Worker.objects.filter(pk=self._row.pk).delete()
+        Worker.objects.filter(pk=self._row.pk).update(ended_at=timezone.now(), runs=[])
 
     def _working_change(self, run_id: UUID, step: int) -> None:
         with self._lock:

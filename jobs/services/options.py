@@ -2,22 +2,81 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
 
 from jobs.errors import JobError
 from jobs.services.languages import LANGUAGES
+from jobs.services.offers import Offer, offers
+
+TRANSCRIBE, TRANSLATE = "transcribe", "translate"
+TASKS = (TRANSCRIBE, TRANSLATE)
+FIELDS = ("language", "model", "task")  # as forms, tus metadata and stored rows name them
 
 
 @dataclass(frozen=True)
 class Options:
     language: str | None = None  # a Whisper language code; None: decided by vote over the speech
+    model: str | None = None  # None: the default one when the run is queued
+    task: str = TRANSCRIBE  # or TRANSLATE: into English
 
     def as_json(self) -> dict[str, str | None]:
         return asdict(self)
 
 
-def read_options(fields: Mapping[str, str | None]) -> Options:
-    """Options from a form, a query or a stored run. Raises JobError for a language no model knows."""
-    language = (fields.get("language") or "").strip().lower() or None
-    if language is not None and language not in LANGUAGES:
-        raise JobError(f"There is no language {language!r}. Use a code such as en or de.", code="bad_language")
-    return Options(language=language)
+def read_options(fields: Mapping[str, Any]) -> Options:
+    """Options from a form, upload metadata or a command; missing and empty fields mean the default.
+
+    Raises JobError: `bad_language`, `bad_task`, and what `check_options` raises. Asks the database.
+    """
+    options = stored_options(fields)
+    if options.language is not None and options.language not in LANGUAGES:
+        raise JobError(
+            _("There is no language “%(code)s”. Use a code such as en or de.") % {"code": options.language},
+            code="bad_language",
+        )
+    if options.task not in TASKS:
+        raise JobError(
+            _("There is no task “%(task)s”. Choose transcribe or translate.") % {"task": options.task}, code="bad_task"
+        )
+    check_options(options)
+    return options
+
+
+def stored_options(fields: Mapping[str, Any]) -> Options:
+    """Options as they were accepted once, of a row that may be older than some of them. Nothing is checked again: the
+    workers of that time may be gone, and an upload must not be lost over it."""
+    said = {name: str(fields.get(name) or "").strip() for name in FIELDS}
+    return Options(
+        language=said["language"].lower() or None, model=said["model"] or None, task=said["task"].lower() or TRANSCRIBE
+    )
+
+
+def check_options(options: Options) -> None:
+    """Raises JobError: `model_not_offered`, `english_only` or `cannot_translate`. Asks the database."""
+    if options in (Options(), Options("en")):
+        return  # every model can do that
+    offered = offers()
+    chosen = next((offer for offer in offered if options.model in (None, offer.model)), None)
+    if chosen is None:
+        raise JobError(
+            _("The model “%(model)s” is not offered now. Choose one of these: %(models)s.")
+            % {"model": options.model, "models": ", ".join(offer.model for offer in offered)},
+            code="model_not_offered",
+        )
+    if chosen.english_only and options.language not in (None, "en"):
+        raise JobError(
+            _("The model “%(model)s” knows English only. Choose English or another model.") % {"model": chosen.model},
+            code="english_only",
+        )
+    if options.task == TRANSLATE and not chosen.translates:
+        raise JobError(_cannot_translate(chosen, offered), code="cannot_translate")
+
+
+def _cannot_translate(chosen: Offer, offered: list[Offer]) -> str:
+    able = ", ".join(offer.model for offer in offered if offer.translates)
+    said = _("The model “%(model)s” cannot translate.") % {"model": chosen.model}
+    if able:
+        return said + " " + _("Choose one of these, or no translation: %(models)s.") % {"models": able}
+    return said + " " + _("Choose no translation.")

@@ -4,13 +4,16 @@ from django.db import transaction
 
 from jobs.errors import Conflict
 from jobs.models import Job, Run
-from jobs.services.options import Options, read_options
+from jobs.services.options import Options, check_options, stored_options
 from jobs.services.submit import add_run
 from jobs.states import FINAL
 
 
 def retry(job: Job, options: Options | None = None) -> Run:
-    """Queue another run of this recording. Conflict while one is under way or when the file was not kept."""
+    """Queue another run of this recording. Conflict while one is under way or when the file was not kept.
+
+    Without `options` those of the last run; JobError as `check_options` when they cannot be had any more.
+    """
     with transaction.atomic():
         locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
         last = locked.current_run
@@ -18,4 +21,7 @@ def retry(job: Job, options: Options | None = None) -> Run:
             raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
         if not locked.path.exists():
             raise Conflict("The recording itself was not kept. Upload the file again.")
-        return add_run(locked, options or read_options(last.options if last else {}))
+        if options is None:
+            options = stored_options(last.options if last else {})
+            check_options(options)
+        return add_run(locked, options)

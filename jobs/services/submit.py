@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from jobs.errors import Conflict
 from jobs.live import announce
 from jobs.models import Job, Run, RunEvent, Upload
+from jobs.services.offers import default_model
 from jobs.services.options import Options
 from jobs.states import RunState
 
@@ -38,7 +38,8 @@ def submit(upload_id: UUID, *, sha256: str, options: Options) -> Job:
 def add_run(job: Job, options: Options) -> Run:
     """A queued run, which *is* the request to start: the scheduler finds it. Call inside a transaction."""
     number = job.runs.count() + 1
-    run = Run.objects.create(job=job, number=number, options=options.as_json(), model=settings.MODEL_NAME)
+    model = options.model or default_model()
+    run = Run.objects.create(job=job, number=number, options=options.as_json(), model=model)
     Job.objects.filter(pk=job.pk).update(current_run=run)
     job.current_run = run
     RunEvent.objects.create(run=run, state=RunState.QUEUED)

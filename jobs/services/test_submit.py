@@ -22,7 +22,10 @@ def test_a_complete_upload_becomes_a_queued_job(alice: User, media: Path) -> Non
     job = submit(upload.pk, sha256="a" * 64, options=Options(language="de"))
     assert job.current_run is not None
     assert (job.owner, job.title, job.size, job.sha256) == (alice, "talk.mp3", 5, "a" * 64)
-    assert (job.current_run.state, job.current_run.options) == ("queued", {"language": "de"})
+    assert (job.current_run.state, job.current_run.options) == (
+        "queued",
+        {"language": "de", "model": None, "task": "transcribe"},
+    )
     assert job.path.read_bytes() == b"sound"
     assert not upload.path.exists()
     assert [e.state for e in job.current_run.events.all()] == ["queued"]
@@ -51,6 +54,7 @@ def test_no_file_means_no_job(alice: User, media: Path) -> None:
     assert Job.objects.count() == 0
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("given", "kept"), [({}, None), ({"language": ""}, None), ({"language": " DE "}, "de")])
 def test_options_are_read(given: dict[str, str | None], kept: str | None) -> None:
     assert read_options(given) == Options(language=kept)

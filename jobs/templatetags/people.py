@@ -20,7 +20,7 @@ register.filter("stage", words.stage)
 register.filter("state_word", words.state)
 register.filter("event_words", words.event)
 register.filter("time_left", words.left)
-register.filter("place", words.place)
+register.filter("waiting", words.waiting)
 register.filter("next_step", words.next_step)
 
 

@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 from accounts.models import User
 from jobs.errors import BadUpload
 from jobs.models import Job
-from jobs.services.options import read_options
+from jobs.services.options import FIELDS, Options, read_options
 from jobs.uploads import store
 from jobs.uploads.form import Event, PartData, PartEnd, PartStart
 from jobs.uploads.titles import title_of
@@ -37,6 +37,7 @@ class Intake:
         self._part = PartStart("", "")
         self._pending = bytearray()
         self._writer: store.Writer | None = None
+        self._options: tuple[dict[str, str], Options] = {}, Options()  # as asked for, and as read from that
 
     async def take(self, event: Event) -> None:
         """Raises JobError for what cannot be used."""
@@ -52,7 +53,7 @@ class Intake:
         """The form is whole: flush the file and make the job. Raises BadUpload without a file in it."""
         if self._writer is None:
             raise BadUpload("There is no file in the form. Choose a recording first.", code="no_file")
-        options = read_options(self._fields)
+        options = await self._read_options()
         job: Job = await database_sync_to_async(store.complete, thread_sensitive=False)(self._writer, options)
         self._writer.close()
         self._writer = None
@@ -77,9 +78,17 @@ class Intake:
         if self._writer is not None:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
         self._admission.check_form(self._fields.get("csrfmiddlewaretoken"))
-        read_options(self._fields)
+        await self._read_options()
         begin = database_sync_to_async(store.begin, thread_sensitive=False)
         self._writer = await begin(self._admission.user, title_of(part.file_name), self._admission.length)
+
+    async def _read_options(self) -> Options:
+        """Read once, before the file: a model that went away while it travelled is no reason to lose it. Fields after
+        the file count too."""
+        asked = {name: self._fields[name] for name in FIELDS if name in self._fields}
+        if asked != self._options[0]:
+            self._options = asked, await database_sync_to_async(read_options, thread_sensitive=False)(asked)
+        return self._options[1]
 
     async def _data(self, data: bytes) -> None:
         self._pending += data

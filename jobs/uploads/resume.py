@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs.errors import NotFound
 from jobs.models import Upload
-from jobs.services.options import read_options
+from jobs.services.options import stored_options
 from jobs.uploads import store
 from jobs.uploads.refusals import Expired
 
@@ -52,7 +52,7 @@ def settle(writer: store.Writer) -> Upload:
     """Write down what the file holds. Whole, it becomes a job, also when an earlier request died on the way there."""
     upload = writer.upload
     if writer.offset == upload.length:
-        upload.job = store.complete(writer, read_options(upload.options))
+        upload.job = store.complete(writer, stored_options(upload.options))
     elif writer.offset != upload.offset:
         upload.expires_at = store.next_expiry()  # counted from the last bytes
         if not Upload.objects.filter(pk=upload.pk).update(offset=writer.offset, expires_at=upload.expires_at):

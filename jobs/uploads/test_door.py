@@ -4,13 +4,13 @@ import hashlib
 import itertools
 import resource
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 
 import pytest
 
 from accounts.models import User
-from jobs.models import Job, Upload
+from jobs.models import Job, Upload, Worker
 from transcribe.serving import (
     LIMIT,
     SILENCE_SECONDS,
@@ -56,7 +56,7 @@ def test_a_script_gets_the_job_as_json(browser: Browser, alice: User) -> None:
     assert (job.owner, job.title, job.size) == (alice, "über.mp3", len(CONTENT))
     assert job.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert job.current_run is not None
-    assert job.current_run.options == {"language": "de"}
+    assert job.current_run.options["language"] == "de"
     stored = browser.server.media / "jobs" / str(job.pk) / "source"
     assert stored.read_bytes() == CONTENT
     assert browser.server.files() == [stored]
@@ -76,7 +76,20 @@ def test_fields_may_follow_the_file_but_its_bytes_stay_its_own(browser: Browser)
     job = Job.objects.select_related("current_run").get()
     assert job.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert job.current_run is not None
-    assert job.current_run.options == {"language": "en"}
+    assert job.current_run.options["language"] == "en"
+
+
+def test_options_are_fields_and_refused_before_the_file_is_kept(
+    browser: Browser, make_worker: Callable[..., Worker]
+) -> None:
+    make_worker("demo")
+    make_worker("turbo", translates=False)
+    chosen = [browser.token(), field_part("model", "turbo")]
+    refused = browser.upload(*chosen, field_part("task", "translate"), file_part(), CONTENT)
+    assert (refused.status, refused.content["code"]) == (400, "cannot_translate")
+    assert_nothing_left(browser.server)
+    assert browser.upload(*chosen, field_part("language", ""), file_part(), CONTENT).status == 201
+    assert Job.objects.get().runs.get().options == {"language": None, "model": "turbo", "task": "transcribe"}
 
 
 def test_a_header_may_carry_the_token(browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from tusclient.client import TusClient
 
 from accounts.models import User
-from jobs.models import Job, Upload
+from jobs.models import Job, Upload, Worker
 from jobs.services.sweep import sweep
 from transcribe.resuming import BASE, CONTENT, MIB, Tus, metadata, piece, the_one_job
 from transcribe.serving import LIMIT, Server, chunked, zeros
@@ -41,8 +42,19 @@ def test_pieces_become_a_job(tus: Tus, alice: User) -> None:
     assert (last.status, last.headers["x-job"]) == (204, f"/jobs/{job.pk}/")
     assert (job.owner, job.title) == (alice, "über.mp3")
     assert job.current_run is not None
-    assert job.current_run.options == {"language": "de"}
+    assert job.current_run.options == {"language": "de", "model": None, "task": "transcribe"}
     assert tus.listed() == []
+
+
+def test_an_upload_is_not_lost_with_the_worker_it_was_meant_for(tus: Tus, make_worker: Callable[..., Worker]) -> None:
+    make_worker("demo")
+    large = make_worker("large")
+    path = tus.create(len(CONTENT), {"Upload-Metadata": metadata(model="large", task="translate")})
+    large.delete()
+    assert tus.patch(path, 0, CONTENT).status == 204
+    run = the_one_job(tus).current_run
+    assert run is not None
+    assert (run.model, run.task, run.language) == ("large", "translate", "")
 
 
 def test_what_can_go_on_is_listed(tus: Tus, stranger: Tus, alice: User) -> None:
@@ -74,6 +86,8 @@ def test_what_can_go_on_is_listed(tus: Tus, stranger: Tus, alice: User) -> None:
         ({"Cookie": ""}, 401, "not_signed_in"),
         ({"Authorization": "Bearer x.y.z"}, 401, "bad_token"),
         ({"Upload-Metadata": metadata(language="klingon")}, 400, "bad_language"),
+        ({"Upload-Metadata": metadata(model="large")}, 400, "model_not_offered"),
+        ({"Upload-Metadata": metadata(task="summarise")}, 400, "bad_task"),
         ({"Upload-Metadata": "filename !!"}, 400, "bad_upload"),
         ({"Upload-Metadata": "filename eA==,filename eQ=="}, 400, "bad_upload"),
         ({"Upload-Metadata": "filename " + "A" * 10_000}, 400, "bad_upload"),

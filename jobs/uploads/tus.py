@@ -1,7 +1,8 @@
 """The resumable upload door: tus 1.0.0 with creation, creation-with-upload, termination and expiration.
 
-`/api/v1/uploads/`: POST creates (Upload-Length; Upload-Metadata may name `filename` and `language`), GET lists what the
-person could go on with, as JSON: `[{"id", "url", "title", "length", "offset", "expires_at"}]`, sizes in bytes.
+`/api/v1/uploads/`: POST creates (Upload-Length; Upload-Metadata may name `filename`, `language`, `model` and `task`),
+GET lists what the person could go on with, as JSON, sizes in bytes:
+`[{"id", "url", "title", "length", "offset", "expires_at"}]`.
 `/api/v1/uploads/<uuid>`: HEAD, PATCH, DELETE. With the last byte the upload becomes a job, once: the answer to that
 PATCH, to a repeated one and to every later HEAD carries the address of the job's page in `X-Job`.
 People known by their session send X-CSRFToken with POST, PATCH and DELETE. Refusals are JSON: `{"code", "detail"}`.
@@ -107,7 +108,7 @@ async def _create(user: User, scope: Scope, body: Body) -> Reply:
         tus_headers.check_type(scope)
     length = tus_headers.read_length(scope)
     raw, metadata = tus_headers.read_metadata(scope)
-    options = read_options({"language": metadata.get("language")}).as_json()
+    options = (await database_sync_to_async(read_options, thread_sensitive=False)(metadata)).as_json()
     title = title_of(metadata.get("filename") or metadata.get("name") or "")
     upload = Upload(owner=user, title=title, length=length, options=options, metadata=raw, resumable=True)
     _check_rest(scope, length)

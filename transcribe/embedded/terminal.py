@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from jobs import words
 from jobs.errors import Conflict, JobError
 from jobs.exports import FORMATS, export
 from jobs.models import Job, Run
@@ -119,13 +120,14 @@ class ProgressLine:
         """Draw the state of the runs still waiting."""
         if not self._screen.isatty():
             return
-        found = list(progress_of(runs, timezone.now()).values())
+        known = progress_of(runs, timezone.now())
+        found = list(known.values())
         planned = sum(progress.total for progress in found)
         heard = sum(progress.done for progress in found) / planned if planned else 0.0
         share = (self._total - len(runs) + heard * len(runs)) / self._total if self._total else 1.0
         filled = round(share * BAR_WIDTH)
         bar = "█" * filled + "░" * (BAR_WIDTH - filled)
-        self._screen.write(f"\r\x1b[K{bar} {share:4.0%}  {_time_left(found)}{_doing(runs)}")
+        self._screen.write(f"\r\x1b[K{bar} {share:4.0%}  {_time_left(found)}{_doing(runs, known)}")
         self._screen.flush()
 
     def clear(self) -> None:
@@ -143,6 +145,8 @@ def _time_left(found: list[Progress]) -> str:
     return f"{left // 60}:{left % 60:02d} left, "
 
 
-def _doing(runs: list[Run]) -> str:
+def _doing(runs: list[Run], known: dict[UUID, Progress]) -> str:
     running = [run for run in runs if run.state == RunState.RUNNING]
-    return running[0].stage if running else "waiting for a worker"
+    if running:
+        return running[0].stage
+    return words.waiting(runs[0], known[runs[0].pk]) if runs and runs[0].pk in known else ""

@@ -29,10 +29,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Options:
-    """What a run asks of an engine. `seed` makes sampling repeatable for (run, window, temperature)."""
+    """What a run asks of an engine. `language` is the spoken one.
+
+    `seed` makes sampling repeatable for (run, window, temperature).
+    """
 
     language: str
     seed: int = 0
+    task: str = "transcribe"  # or "translate": into English
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,17 @@ class Vote:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A child whose model is in memory: `sha256` of the checkpoint file, `speed` in audio seconds a second."""
+    """A child whose model is in memory: `sha256` of the checkpoint file, `speed` in audio seconds a second.
+
+    `english_only` and `translates` (into English) say what this checkpoint can.
+    """
 
     model: str
     sha256: str
     device: str
     speed: float
+    english_only: bool
+    translates: bool
 
 
 class Engine(Protocol):

@@ -10,6 +10,7 @@ from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from worker.engine.base import SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
+from worker.engine.checkpoint import can_translate
 from worker.engine.row import Row
 from worker.engine.sampling import Rules, decode
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
@@ -41,7 +42,7 @@ class BatchedEngine:
 
     def hear(self, samples: Path, pieces: Sequence[Piece], options: Options) -> dict[int, list[Segment]]:
         """Segments by window index, in order; an empty list where nothing was said."""
-        tokenizer = self._tokenizer(options.language)
+        tokenizer = self._tokenizer(options)
         heard: dict[int, list[Segment]] = {}
         for group in batched(pieces, ROWS[self._model.device.type]):
             rows = list(self._rows(samples, group))
@@ -55,7 +56,7 @@ class BatchedEngine:
             if not rows:
                 return
             seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
-            results = decode(self._model, self._encode(rows), options.language, seeds, self._rules)
+            results = decode(self._model, self._encode(rows), options.language, options.task, seeds, self._rules)
             for row, result in zip(rows, results, strict=True):
                 row.skip() if self._rules.is_silence(result) else row.take(result, tokenizer)
 
@@ -73,12 +74,16 @@ class BatchedEngine:
             return encoded
         return torch.cat([self._model.encoder(mel[None]) for mel in mels])
 
-    def _tokenizer(self, language: str) -> Tokenizer:
+    def _tokenizer(self, options: Options) -> Tokenizer:
         model = self._model
-        if not model.is_multilingual and language != "en":
+        if not model.is_multilingual and options.language != "en":
             raise EngineRefused("language_unknown", "This model knows English only. Choose English or another model.")
+        if options.task == "translate" and not can_translate(model):  # it would transcribe without a word
+            raise EngineRefused("cannot_translate", "This model cannot translate. Choose another, or no translation.")
         try:
-            return get_tokenizer(model.is_multilingual, num_languages=model.num_languages, language=language)
+            return get_tokenizer(
+                model.is_multilingual, num_languages=model.num_languages, language=options.language, task=options.task
+            )
         except ValueError as error:
             raise EngineRefused(
                 "language_unknown", "This model does not know that language. Choose another."

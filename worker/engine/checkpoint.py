@@ -34,6 +34,12 @@ def load_checkpoint(path: Path, device: str) -> tuple[Whisper, str]:
     return model.to(device), sha256
 
 
+def can_translate(model: Whisper) -> bool:
+    """Into English. Not what knows English alone, nor what was cut down to transcribe: openai trained the turbo model
+    (4 decoder layers of 32) without translations, and distil-whisper (2 of 32) did the same."""
+    return bool(model.is_multilingual) and 2 * model.dims.n_text_layer >= model.dims.n_audio_layer
+
+
 def _read(file: BinaryIO) -> Mapping[str, Any]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)

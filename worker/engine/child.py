@@ -79,12 +79,20 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
     torch.set_num_interop_threads(1)
 
     from worker.engine.batched import BatchedEngine
-    from worker.engine.checkpoint import load_checkpoint
+    from worker.engine.checkpoint import can_translate, load_checkpoint
     from worker.engine.measure import measure_speed
 
     model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
     speed = arguments.speed or measure_speed(model)
-    return BatchedEngine(model), Loaded(arguments.model, sha256, arguments.device, speed)
+    loaded = Loaded(
+        arguments.model,
+        sha256,
+        arguments.device,
+        speed,
+        english_only=not model.is_multilingual,
+        translates=can_translate(model),
+    )
+    return BatchedEngine(model), loaded
 
 
 def _messages(lines: BinaryIO) -> Iterator[dict[str, Any]]:

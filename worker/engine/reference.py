@@ -9,12 +9,11 @@ from worker.engine.base import Segment
 from worker.engine.row import clean
 
 
-def transcribe(model: Whisper, samples: Path, language: str) -> list[Segment]:
+def transcribe(model: Whisper, samples: Path, language: str, task: str = "transcribe") -> list[Segment]:
     """The segments of a whole samples file, window after window from its start. Memory grows with the file."""
     sound = np.fromfile(samples, dtype="<i2").astype(np.float32) / 32768.0
-    found = model.transcribe(
-        sound, language=language, fp16=model.device.type == "cuda", condition_on_previous_text=False
-    )
+    half = model.device.type == "cuda"
+    found = model.transcribe(sound, language=language, task=task, fp16=half, condition_on_previous_text=False)
     return [
         Segment(
             start=segment["start"],

@@ -31,27 +31,33 @@ class Rules:
         return bool(repeats or guesses) and not self.is_silence(result)
 
 
-def decode(model: Whisper, features: Tensor, language: str, seeds: Sequence[str], rules: Rules) -> list[DecodingResult]:
-    """A result for each row of `features` (rows, 1500, width). The same row, seed and rules give the same text."""
-    results = _decode_at(model, features, language, seeds, rules.temperatures[0])
+def decode(
+    model: Whisper, features: Tensor, language: str, task: str, seeds: Sequence[str], rules: Rules
+) -> list[DecodingResult]:
+    """A result for each row of `features` (rows, 1500, width). The same row, seed and rules give the same text.
+
+    `task`: "transcribe", or "translate" into English.
+    """
+    results = _decode_at(model, features, language, task, seeds, rules.temperatures[0])
     for temperature in rules.temperatures[1:]:
         again = [row for row, result in enumerate(results) if rules.failed(result)]
         if not again:
             break
-        retried = _decode_at(model, features[again], language, [seeds[row] for row in again], temperature)
+        retried = _decode_at(model, features[again], language, task, [seeds[row] for row in again], temperature)
         for row, result in zip(again, retried, strict=True):
             results[row] = result
     return results
 
 
 def _decode_at(
-    model: Whisper, features: Tensor, language: str, seeds: Sequence[str], temperature: float
+    model: Whisper, features: Tensor, language: str, task: str, seeds: Sequence[str], temperature: float
 ) -> list[DecodingResult]:
-    options = DecodingOptions(language=language, temperature=temperature, fp16=features.dtype == torch.float16)
-    task = DecodingTask(model, options)
+    half = features.dtype == torch.float16
+    options = DecodingOptions(task=task, language=language, temperature=temperature, fp16=half)
+    decoding = DecodingTask(model, options)
     if temperature > 0:
-        task.decoder = SeededDecoder(temperature, task.tokenizer.eot, seeds, features.device)
-    results: list[DecodingResult] = task.run(features)
+        decoding.decoder = SeededDecoder(temperature, decoding.tokenizer.eot, seeds, features.device)
+    results: list[DecodingResult] = decoding.run(features)
     if not all(math.isfinite(result.avg_logprob) for result in results):
         raise EngineRefused(
             "not_a_number", "The model gave no numbers. Its checkpoint is damaged or unfit for this device."

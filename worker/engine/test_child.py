@@ -40,7 +40,7 @@ def test_messages_survive_the_wire() -> None:
     heard = {3: [segment, segment], 4: []}
     assert wire.windows_in(through(wire.windows(heard))) == heard
     assert wire.vote_in(through(wire.vote(Vote("de", 0.9)))) == Vote("de", 0.9)
-    loaded = Loaded("demo", "0" * 64, "cpu", 150.0)
+    loaded = Loaded("demo", "0" * 64, "cpu", 150.0, english_only=False, translates=True)
     assert wire.loaded_in(through(wire.loaded(loaded))) == loaded
     refused = wire.refusal_in(through(wire.refusal(EngineRefused("code", "A sentence."))))
     assert refused is not None
@@ -48,7 +48,7 @@ def test_messages_survive_the_wire() -> None:
 
 
 def test_a_request_survives_the_wire() -> None:
-    pieces, options = [Piece(0, 0.0, 29.5), Piece(1, 29.5, 31.25)], Options("de", seed=7)
+    pieces, options = [Piece(0, 0.0, 29.5), Piece(1, 29.5, 31.25)], Options("de", seed=7, task="translate")
     message = through(wire.request(1, wire.HEAR, Path("/samples"), pieces, options))
     assert wire.pieces_in(message) == pieces
     assert wire.options_in(message) == options

@@ -14,11 +14,12 @@ from accounts.models import User
 from jobs.errors import JobError
 from jobs.exports import FORMATS
 from jobs.models import Run
-from jobs.services.options import read_options
+from jobs.services.options import TRANSLATE, read_options
 from jobs.states import RunState
 from transcribe.embedded import environment, places, terminal
 from transcribe.embedded.child import leashed
 from transcribe.embedded.stack import Stack, StackError
+from worker.model import is_path
 
 INTERRUPTED = 130  # what a shell gives a program ended by Ctrl-C
 
@@ -30,19 +31,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
         parser.add_argument("--language", help="a code such as en or de; left out: found out")
+        parser.add_argument("--model", help="one that a worker offers; left out: the default one")
+        parser.add_argument("--translate", action="store_true", help="write the text in English, whatever is spoken")
         parser.add_argument("--format", choices=sorted(FORMATS), default="txt")
         parser.add_argument("-o", "--output", type=Path, help="a file, or a folder for several recordings")
         parser.add_argument("--user", help="whose recordings they become; left out: the first administrator's")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if environment.needs_stack():
-            sys.exit(self._with_a_stack())
+            sys.exit(self._with_a_stack(options["model"]))
         signal.signal(
             signal.SIGINT, signal.default_int_handler
         )  # ignored where a command with a stack started this one
         owner = _owner(options["user"])
         try:
-            chosen = read_options({"language": options["language"]})
+            chosen = read_options(_asked(options))
         except JobError as refusal:
             raise CommandError(refusal.detail) from None
         if settings.DEMO_MODEL:
@@ -56,9 +59,10 @@ class Command(BaseCommand):
             sys.exit(INTERRUPTED)
         self._report(items)
 
-    def _with_a_stack(self) -> int:
+    def _with_a_stack(self, model: str | None) -> int:
         """This very command as a child on a stack of its own: what the stack chose (the model) is settings there."""
-        stack = Stack(places.data_folder(), given=environment.given(), web=False, say=self._note)
+        given = environment.given() | ({"WHISPER_MODEL": model} if model else {})
+        stack = Stack(places.data_folder(), given=given, web=False, say=self._note)
         try:
             stack.start()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, and is its to answer
@@ -94,6 +98,15 @@ class Command(BaseCommand):
             self.stderr.write(f"{len(items) - len(bad)} of {len(items)} recordings transcribed.")
         if bad or not items:
             sys.exit(1)
+
+
+def _asked(options: dict[str, Any]) -> dict[str, str | None]:
+    """The fields of a form. A checkpoint's path is the model of a stack of this command's own, known by its name."""
+    model = options["model"]
+    if model and is_path(model):
+        model = Path(model).stem
+    task = TRANSLATE if options["translate"] else None
+    return {"language": options["language"], "model": model, "task": task}
 
 
 def _owner(name: str | None) -> User:
