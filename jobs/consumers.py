@@ -1,4 +1,4 @@
-"""Live pages: what each shows, and when it is sent again. `jobs.sockets` holds the connection.
+"""Live pages: what each shows, and when it is sent again. `jobs.sockets` holds the connection, `jobs.readings` renders.
 
 htmx 4's socket extension takes a text message that is not JSON as HTML. The connecting element has neither `hx-target`
 nor `hx-swap`, so nothing is swapped into it: only elements with `hx-swap-oob` take effect, each where its id is on the
@@ -6,22 +6,14 @@ page, and one that is not there is ignored. So a message is plain fragments one 
 snapshot: the extension reconnects by itself (tab in the background, server restarted) with nothing but the address.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from uuid import UUID
-
-from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from jobs.errors import NotFound
-from jobs.live import job_group, user_group
-from jobs.models import Job
-from jobs.partials import Row, render_gone, render_job, render_rows, rows
-from jobs.progress import place_of
-from jobs.states import OPEN
-
-ROWS_IN_SNAPSHOT = 50
-Mark = tuple[int, int | None]  # what was sent of a job: its revision, and its place in the queue while it is there
-NOTHING: Mark = (-1, None)
+from jobs.live import hub, job_group, user_group
+from jobs.partials import render_gone
+from jobs.readings import NOTHING, Mark, Shown, read_heads, read_lists, read_rows, read_texts
 
 
 class ListPage:
@@ -36,15 +28,21 @@ class ListPage:
     def queued(self) -> frozenset[UUID]:
         return frozenset(job_id for job_id, (_, place) in self._sent.items() if place is not None)
 
-    def render(self, user: User, changed: frozenset[UUID] | None) -> str:
+    async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
         """The rows that are newer than what was sent; None for `changed`: of all that may be on the page."""
-        visible = Job.objects.visible_to(user).select_related("current_run")
-        asked = frozenset(self._sent) if changed is None else changed
-        wanted = Q(pk__in=asked) | _recent(visible) if changed is None else Q(pk__in=asked)
-        found = rows(list(visible.filter(wanted)))
-        fresh = [row for row in found if _is_news(_mark(row), self._sent.get(row.job.pk, NOTHING))]
-        self._sent |= {row.job.pk: _mark(row) for row in fresh}
-        return "".join([render_rows(fresh, user), *self._leaving(asked - {row.job.pk for row in found})])
+        asked = await self._outdated(user, since) if changed is None else changed
+        found = await hub().desk(read_rows).ask(((job_id, language) for job_id in asked), since)
+        visible = [shown for shown in found.values() if shown.job.may_be_seen_by(user)]
+        fresh = [shown for shown in visible if _is_news(shown.mark, self._sent.get(shown.job.pk, NOTHING))]
+        self._sent |= {shown.job.pk: shown.mark for shown in fresh}
+        gone = asked - {shown.job.pk for shown in visible}
+        return "".join([*(shown.html for shown in fresh), *self._leaving(gone)])
+
+    async def _outdated(self, user: User, since: float) -> Set[UUID]:
+        """All but the rows that are known to be as they were sent."""
+        lists = await hub().desk(read_lists).ask([user], since)
+        settled = {(job_id, revision) for job_id, (revision, place) in self._sent.items() if place is None}
+        return (self._sent.keys() | lists[user].keys()) - {job_id for job_id, _ in settled & lists[user].items()}
 
     def _leaving(self, gone: Iterable[UUID]) -> Iterable[str]:
         for job_id in gone:
@@ -67,28 +65,31 @@ class JobPage:
     def queued(self) -> frozenset[UUID]:
         return frozenset() if self._sent[1] is None else frozenset({self._job_id})
 
-    def render(self, user: User, changed: frozenset[UUID] | None) -> str:
+    async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
         """What is newer than what was sent. Raises NotFound once the recording is gone, or was never this person's."""
-        job = Job.objects.visible_to(user).select_related("current_run").filter(pk=self._job_id).first()
-        if job is None:
+        found = await hub().desk(read_heads).ask([(self._job_id, language)], since)
+        shown = found.get((self._job_id, language))
+        if shown is None or not shown.job.may_be_seen_by(user):
             raise NotFound("This recording is not there.")
-        mark = (job.revision, place_of(job.current_run))
-        if not _is_news(mark, self._sent):
+        if not _is_news(shown.mark, self._sent):
             return ""
-        if job.current_run_id != self._run_id:
-            self._run_id, self._last_segment = job.current_run_id, 0
-        html, self._last_segment = render_job(job, user, self._last_segment)
-        self._sent = mark
+        html = shown.html + await self._text(shown, language)
+        self._sent = shown.mark
         return html
 
-
-def _recent(jobs: "QuerySet[Job]") -> Q:
-    newest = jobs.order_by("-created_at").values("pk")[:ROWS_IN_SNAPSHOT]
-    return Q(pk__in=newest) | Q(current_run__state__in=OPEN)
-
-
-def _mark(row: Row) -> Mark:
-    return row.job.revision, row.progress.place
+    async def _text(self, shown: Shown, language: str) -> str:
+        """Read after the head, so that what the head counts as done is there: no later news would bring it."""
+        run_id = shown.job.current_run_id
+        if run_id != self._run_id:
+            self._run_id, self._last_segment = run_id, 0
+        if run_id is None:
+            return ""
+        stretch = run_id, self._last_segment, language
+        heard = (await hub().desk(read_texts).ask([stretch], shown.read_at)).get(stretch)
+        if heard is None:
+            return ""
+        self._last_segment = heard.last
+        return heard.html
 
 
 def _is_news(mark: Mark, sent: Mark) -> bool:

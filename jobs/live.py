@@ -11,8 +11,9 @@ a page that was slow for a minute, while a `Watch` holds "these jobs changed" ho
 import asyncio
 import json
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +22,7 @@ import psycopg
 from django.db import connection
 from django.db.models import F
 
+from jobs.desk import Desk, Read, Threads
 from jobs.models import Job
 
 CHANNEL = "job"  # every open page
@@ -64,12 +66,14 @@ class Watch:
         self._jobs: set[UUID] = set()
         self._everything = False
         self._news = asyncio.Event()
+        self.since = time.monotonic()  # of the last note: a reading that began later knows all that was noted
 
     def note(self, job_id: UUID | None) -> None:
         """This job changed; None: anything may have."""
         self._everything = self._everything or job_id is None
         if job_id is not None:
             self._jobs.add(job_id)
+        self.since = time.monotonic()
         self._news.set()
 
     async def changed(self) -> frozenset[UUID] | None:
@@ -89,6 +93,8 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self._groups: defaultdict[str, set[Watch]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None  # a task that nobody refers to may vanish in mid-flight
+        self._threads = Threads()
+        self._desks: dict[Any, Desk[Any, Any]] = {}
 
     @contextmanager
     def watching(self, group: str) -> Iterator[Watch]:
@@ -104,13 +110,23 @@ class Hub:
             if not self._groups[group]:
                 del self._groups[group]
 
+    def desk[K: Hashable, V](self, read: Read[K, V]) -> Desk[K, V]:
+        """Where all pages of this process ask for what `read` reads."""
+        if read not in self._desks:
+            self._desks[read] = Desk(self._threads, read)
+        found: Desk[K, V] = self._desks[read]
+        return found
+
     async def stop(self) -> None:
-        """End the listener; the next page starts it again."""
+        """End the listener and give all connections back; the next page starts anew."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        self._desks.clear()
+        threads, self._threads = self._threads, Threads()
+        await threads.close()
 
     def _deliver(self, payload: str) -> None:
         try:

@@ -3,6 +3,7 @@
 A fragment is one root element with an id. Sent over a socket it carries `hx-swap-oob`, so htmx finds its place itself.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,8 +12,8 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from accounts.models import User
 from jobs import exports, words
 from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
@@ -55,12 +56,12 @@ def rows(jobs: Sequence[Job]) -> list[Row]:
     return [Row(job, job.current_run, _of(job.current_run, progress)) for job in jobs]
 
 
-def render_rows(rows: Sequence[Row], user: User) -> str:
-    """Dashboard rows as out-of-band swaps; a page without such a row ignores it.
+def render_row(row: Row) -> str:
+    """A dashboard row as an out-of-band swap; a page without that row ignores it.
 
-    `user` has passed `visible_to` already; the text follows the active language, not the user.
+    Fragments know the active language and not who reads them: one text is sent to all who may see the job.
     """
-    return "".join(render_to_string("jobs/_row.html", {**vars(row), "user": user, "oob": True}) for row in rows)
+    return render_to_string("jobs/_row.html", {**vars(row), "oob": True})
 
 
 def render_gone(job_id: UUID) -> str:
@@ -68,25 +69,35 @@ def render_gone(job_id: UUID) -> str:
     return format_html('<li id="job-{}" hx-swap-oob="delete"></li>', job_id)
 
 
-def render_job(job: Job, user: User, after_segment: int) -> tuple[str, int]:
-    """The job page's live parts: status, facts and history, and the newest segments with an id above `after_segment`.
+def render_head(row: Row) -> str:
+    """The live parts of the job page but its text: status, facts and history."""
+    return render_to_string("jobs/_live.html", {**job_context(row.job, row.progress), "oob": True})
 
-    Returns the fragments and the highest segment id they reach (`after_segment` where there is none): pass it next
-    time, 0 for the first. At most SEGMENTS_AT_ONCE segments, in the order they were stored; `live.js` puts them into
-    time order, drops doubles, and fetches what lies between the page and the oldest one sent (`data-before`).
+
+def render_texts(run: Run, afters: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """For each of these segment ids the newest segments with a higher one, and the highest id they reach (itself where
+    there is none): a page passes that next time, 0 for the first.
+
+    At most SEGMENTS_AT_ONCE segments, in the order they were stored; `live.js` puts them into time order, drops
+    doubles, and fetches what lies between the page and the oldest one sent (`data-before`).
     """
-    context = {**job_context(job), "user": user, "oob": True}
-    run = job.current_run
-    fresh = _newest(run, after_segment) if run else []
-    before = _last(run, below=fresh[0].pk) if run and fresh else 0
-    html = render_to_string("jobs/_live.html", {**context, "fresh": fresh, "before": before})
-    return html, fresh[-1].pk if fresh else after_segment
+    stored = _newest(run, min(afters))
+    below = _last(run, below=stored[0].pk) if stored else 0
+    items = [_render_segment(run, segment) for segment in stored]
+    keys = [segment.pk for segment in stored]
+    texts = {}
+    for after in afters:
+        first = bisect_right(keys, after)
+        before = keys[first - 1] if first else below
+        html = render_to_string("jobs/_heard.html", {"items": items[first:], "before": before}) if items[first:] else ""
+        texts[after] = html, max([after, *keys[-1:]])
+    return texts
 
 
-def job_context(job: Job) -> dict[str, object]:
-    """What the job page and its fragments need besides the transcript."""
+def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]:
+    """What the job page and its fragments need besides the transcript; `progress` where it is known already."""
     run = job.current_run
-    progress = _of(run, progress_of([run], timezone.now()) if run else {})
+    progress = progress or _of(run, progress_of([run], timezone.now()) if run else {})
     has_text = run is not None and run.segments.exists()
     silent = run is not None and run.state == RunState.SUCCEEDED and not has_text
     return {
@@ -141,6 +152,11 @@ def missed_part(run: Run, newer: int, limit: int = SEGMENTS_AFTER) -> Part:
     """The segments stored after the id `newer`, oldest id first: what a page missed while it was not listening."""
     found = list(run.segments.filter(pk__gt=newer).order_by("pk")[: limit + 1])
     return Part(found[:limit], rest=f"newer={found[limit - 1].pk}" if len(found) > limit else "")
+
+
+def _render_segment(run: Run, segment: Segment) -> SafeString:
+    context = {"job": run.job, "run": run, "segments": [segment], "oob": True}
+    return render_to_string("jobs/_segments.html", context)
 
 
 def _newest(run: Run, after: int) -> list[Segment]:

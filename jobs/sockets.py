@@ -1,52 +1,63 @@
 """One open socket: who may have it, what is sent when, and when it ends."""
 
 import asyncio
-import logging
+import math
+import secrets
+import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.conf import settings
+from django.db import Error
 from django.utils import translation
 
 from accounts.models import User
+from accounts.signed_in import users_of
 from jobs.errors import NotFound
 from jobs.live import Watch, hub
-from jobs.uploads.access import request_of, session_user
+from jobs.uploads.access import request_of
 from jobs.uploads.wire import Receive, Scope, Send
 
-SIGNED_OUT, NOT_THERE, TOO_MANY, TOO_LARGE = 4401, 4404, 4429, 1009
+SIGNED_OUT, NOT_THERE, TOO_MANY, TOO_LARGE, FLOOD, TRY_AGAIN = 4401, 4404, 4429, 1009, 1008, 1013
 SOCKETS_FOR_EACH_USER = 20
 MESSAGE_LIMIT = 64 << 10  # characters or bytes; pages have nothing to say
-PAUSE_SECONDS = 0.5  # between two messages: at most two a second
+MESSAGES_A_MINUTE = 60
+PAUSE_SECONDS = 0.5  # after each message: at most two a second, and the first after a quiet while goes out at once
+RETRY_SECONDS = 2.0  # after a reading that failed
 QUEUE_SECONDS = 5.0  # a place in the queue moves with other people's recordings, of which this page hears nothing
 RECHECK_SECONDS = 30.0  # a session that ended closes its sockets within a minute
-logger = logging.getLogger(__name__)
+SLOTS = 10  # regular looks of all sockets fall on so many moments of their interval, so that they are one question
 _open: Counter[int] = Counter()
 
 
 class Page(Protocol):
-    """What a socket shows. `render` runs in a thread and may use the database; `queued`: the jobs shown as waiting."""
+    """What a socket shows. `queued`: the jobs shown as waiting."""
 
     def group(self, user: User) -> str: ...
     def queued(self) -> frozenset[UUID]: ...
-    def render(self, user: User, changed: frozenset[UUID] | None) -> str: ...
+    async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
+        """What is new, from readings that began after `since`. Raises NotFound, and django.db.Error."""
 
 
 class Socket:
     """Serves one page over one connection, from handshake to close."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, page: Page) -> None:
-        self._scope, self._receive, self._send, self._page = scope, receive, send, page
-        self._language = translation.get_language_from_request(request_of(scope))
+        self._receive, self._send, self._page = receive, send, page
+        request = request_of(scope)
+        self._session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        self._language = translation.get_language_from_request(request)
 
     async def serve(self) -> None:
         """Closing before accepting answers the handshake with 403: htmx then waits longer before each new try."""
         await self._receive()  # websocket.connect
-        user = await self._session_user()
+        try:
+            user = await self._session_user()
+        except Error:
+            return await self._close(TRY_AGAIN)
         if user is None:
             return await self._close(SIGNED_OUT)
         if _open[user.pk] >= SOCKETS_FOR_EACH_USER:
@@ -57,9 +68,11 @@ class Socket:
 
     async def _show(self, watch: Watch) -> None:
         try:
-            snapshot = await self._render(None)
+            snapshot = await self._render(None, time.monotonic())
         except NotFound:
             return await self._close(NOT_THERE)
+        except Error:
+            return await self._close(TRY_AGAIN)
         await self._send({"type": "websocket.accept"})
         if snapshot:
             await self._send({"type": "websocket.send", "text": snapshot})
@@ -68,46 +81,56 @@ class Socket:
             await self._close(code)
 
     async def _follow(self, watch: Watch) -> int:
-        """Send what changed. News during the pause waits in the watch, so the last state always goes out."""
+        """Send what changed. News during a pause, or while a slow reader holds the sending, waits in the watch: so the
+        last state always goes out, and older ones do not pile up."""
+        await asyncio.sleep(PAUSE_SECONDS)  # the snapshot was a message too
         while True:
-            await asyncio.sleep(PAUSE_SECONDS)
-            changed = await self._changed(watch)
+            changed, since = await self._changed(watch)
             try:
-                html = await self._render(changed)
+                html = await self._render(changed, since)
             except NotFound:
                 return NOT_THERE
-            except DatabaseError as error:
-                logger.warning("A live page could not be read (%s); again soon.", type(error).__name__)
+            except Error:
                 watch.note(None)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             if html:
                 await self._send({"type": "websocket.send", "text": html})
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _changed(self, watch: Watch) -> frozenset[UUID] | None:
-        """News, or after a while without any, what waits in the queue."""
+    async def _changed(self, watch: Watch) -> tuple[frozenset[UUID] | None, float]:
+        """News, or after a while without any what waits in the queue; and how old a reading of it may be."""
         queued = self._page.queued()
         try:
-            async with asyncio.timeout(QUEUE_SECONDS if queued else None):
-                return await watch.changed()
+            async with asyncio.timeout(_until_slot(QUEUE_SECONDS, QUEUE_SECONDS / SLOTS) if queued else None):
+                return await watch.changed(), watch.since
         except TimeoutError:
-            return queued
+            return queued, time.monotonic() - QUEUE_SECONDS / SLOTS
 
     async def _ignore(self) -> int | None:
         """Read until the browser leaves (None); what it says has no meaning, but a flood ends the socket."""
+        began, heard = time.monotonic(), 0
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return None
             if len(message.get("text") or message.get("bytes") or "") > MESSAGE_LIMIT:
                 return TOO_LARGE
+            if time.monotonic() - began > 60:
+                began, heard = time.monotonic(), 0
+            heard += 1
+            if heard > MESSAGES_A_MINUTE:
+                return FLOOD
 
     async def _recheck(self) -> int:
         """End with the session, and when the person was disabled."""
+        wait = RECHECK_SECONDS * secrets.randbelow(SLOTS) / SLOTS  # spread: a restart brings all sockets at once
         while True:
-            await asyncio.sleep(RECHECK_SECONDS)
+            await asyncio.sleep(_until_slot(wait, RECHECK_SECONDS / SLOTS))
+            wait = RECHECK_SECONDS
             try:
                 user = await self._session_user()
-            except DatabaseError:
+            except Error:
                 continue
             if user is None or user.pk != self._user.pk:
                 return SIGNED_OUT
@@ -115,20 +138,20 @@ class Socket:
 
     async def _session_user(self) -> User | None:
         """Asked afresh each time: sessions end and people are disabled while their pages are open."""
-        ask = database_sync_to_async(session_user, thread_sensitive=False)
-        user: User | None = await ask(request_of(self._scope))
-        return user
+        found = await hub().desk(users_of).ask([self._session], time.monotonic())
+        return found.get(self._session)
 
-    async def _render(self, changed: frozenset[UUID] | None) -> str:
-        def render() -> str:
-            with translation.override(self._language):
-                return self._page.render(self._user, changed)
-
-        html: str = await database_sync_to_async(render, thread_sensitive=False)()
-        return html
+    async def _render(self, changed: frozenset[UUID] | None, since: float) -> str:
+        return await self._page.render(self._user, self._language, changed, since)
 
     async def _close(self, code: int) -> None:
         await self._send({"type": "websocket.close", "code": code})
+
+
+def _until_slot(seconds: float, slot: float) -> float:
+    """Seconds until the first multiple of `slot` on the clock that is so many seconds away."""
+    now = time.monotonic()
+    return math.ceil((now + seconds) / slot) * slot - now
 
 
 async def _first(*endings: Coroutine[Any, Any, int | None]) -> int | None:

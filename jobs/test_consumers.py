@@ -1,9 +1,10 @@
 """Live pages through the whole application: who gets in, what comes first, and that the last state always arrives."""
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -13,10 +14,10 @@ from django.db import transaction
 from django.test import Client
 
 from accounts.models import Session, User
-from jobs import sockets
-from jobs.consumers import ListPage
+from jobs import partials, sockets
 from jobs.live import announce, hub
 from jobs.models import Job, Run, Segment, Window, Worker
+from jobs.readings import read_lists, read_rows
 from jobs.services.begin import begin
 from jobs.services.finish import finish
 from transcribe.asgi import application
@@ -146,8 +147,9 @@ def test_a_snapshot_of_many_costs_as_many_queries_as_of_one(
 ) -> None:
     for state in ("queued", "running", "failed") * 3:
         make_job(alice, state=state)
-    with django_assert_num_queries(1 + 5):  # the recordings; progress of those that are open
-        assert ListPage().render(alice, None).count("<li ") == 9
+    with django_assert_num_queries(1 + 1 + 5):  # which; the recordings; progress of those that are open
+        listed = read_lists([alice])[alice]
+        assert len(read_rows([(job_id, "en") for job_id in listed])) == 9
 
 
 async def test_a_list_shows_a_change_and_a_deletion(job: Job, cookie: str) -> None:
@@ -250,6 +252,45 @@ async def test_what_a_browser_says_means_nothing_and_a_flood_ends_the_socket(job
         assert await page.closing_code() == 1009
 
 
+async def test_many_small_messages_are_a_flood_too(job: Job, cookie: str) -> None:
+    async with opened(f"/live/{job.pk}/", cookie) as page:
+        await page.message()
+        for _ in range(sockets.MESSAGES_A_MINUTE + 1):
+            await page.say("{}")
+        assert await page.closing_code() == 1008
+
+
+async def test_each_message_is_for_those_who_may_see_the_recording_now(job: Job, bob: User, cookie: str) -> None:
+    """The fragment is there, rendered for the pages of its new owner; the old ones get none of it."""
+    async with opened("/live/", cookie) as board, opened(f"/live/{job.pk}/", cookie) as page:
+        await board.message()
+        await page.message()
+        await in_thread(give_away)(job, bob)
+        assert await page.closing_code() == 4404
+        hub()._resync()
+        assert await board.message() == f'<li id="job-{job.pk}" hx-swap-oob="delete"></li>'
+
+
+async def test_pages_of_one_recording_are_rendered_once(job: Job, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+    render = partials.render_head
+
+    def counted(row: partials.Row) -> str:
+        rendered.append(render(row))
+        return rendered[-1]
+
+    monkeypatch.setattr(partials, "render_head", counted)
+    async with AsyncExitStack() as open_pages:
+        pages = [await open_pages.enter_async_context(opened(f"/live/{job.pk}/", cookie)) for _ in range(10)]
+        for page in pages:
+            await page.message()
+        await asyncio.sleep(sockets.PAUSE_SECONDS)
+        rendered.clear()
+        await in_thread(hear)(job, "first words")
+        assert ["first words" in await page.message() for page in pages] == [True] * 10
+    assert len(rendered) <= 2  # the listener may tell the first of them before the last
+
+
 async def test_a_person_has_so_many_sockets_and_no_more(
     alice: User, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +307,11 @@ def hear(job: Job, text: str) -> None:
     index = run.windows.count()
     window = Window.objects.create(run=run, index=index, span=0, batch=index, start=index, end=index + 1)
     Segment.objects.create(run=run, window=window, index=0, start=index, end=index + 1, text=text)
+    announce(job.pk)
+
+
+def give_away(job: Job, owner: User) -> None:
+    Job.objects.filter(pk=job.pk).update(owner=owner)
     announce(job.pk)
 
 

@@ -39,7 +39,8 @@ function settle(item) {
 }
 
 function hear(html) {
-  const [, run, before] = /id="status" data-run="([^"]*)" data-before="(\d+)"/.exec(html) ?? [];
+  const [, run] = /id="status" data-run="([^"]*)"/.exec(html) ?? [];
+  const [, before] = /<ol id="transcript" data-before="(\d+)"/.exec(html) ?? [, 0];
   if (run === undefined) return;
   if (run !== transcript.dataset.run) return location.reload(); // run again: another transcript
   const last = Number(transcript.dataset.last); // the highest id this page has or is about to fetch
