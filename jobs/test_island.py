@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
 
 from accounts.models import Session, User
 from jobs.models import Job, Upload
@@ -204,7 +204,12 @@ def test_a_reload_in_between_goes_on_where_it_ended(desk: Desk, network: Network
     desk.open()
     desk.send_part(file)
     questions: list[str] = []
-    desk.page.on("dialog", lambda dialog: questions.append(dialog.type) or dialog.accept())
+
+    def leave(dialog: Dialog) -> None:
+        questions.append(dialog.type)
+        dialog.accept()
+
+    desk.page.on("dialog", leave)
     desk.page.get_by_role("heading", name="Upload a recording").click()  # browsers ask only where a page was touched
     with desk.page.expect_event("domcontentloaded"):
         desk.page.evaluate("location.reload()")  # Playwright's own reload asks no questions
