@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from accounts.models import Session, User
 from jobs.models import Job, Upload
 from transcribe.cutting import Network
-from transcribe.provision import find_browser
 from transcribe.screenshots import served
 
 MIB = 1 << 20
@@ -46,13 +45,6 @@ def server_port(django_db_setup: None, media_root: Path) -> Iterator[int]:
         patch.setenv("DEBUG", "true")
         with served() as address:
             yield urlsplit(address).port or 0
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
-        yield playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -98,7 +90,7 @@ class Desk:
         """Until some of it went up; the rest is held back."""
         self.network.allow(PART)
         self.choose(file)
-        wait_until(self.page, lambda: stored() > PART // 2)
+        wait_until(self.page, lambda: arrived() > PART // 2)
 
     def drag(self, *files: Path) -> None:
         """Files from the desktop over the page and dropped there, as the system would."""
@@ -118,7 +110,7 @@ def wait_until(page: Page, happened: Callable[[], bool]) -> None:
     raise AssertionError("It did not happen.")
 
 
-def stored() -> int:
+def arrived() -> int:
     """Bytes on disk of the one upload under way."""
     upload = Upload.objects.filter(job=None).first()
     return upload.path.stat().st_size if upload and upload.path.exists() else 0
@@ -301,10 +293,10 @@ def test_pause_go_on_and_cancel_by_keyboard(desk: Desk, network: Network, record
     keys.press("Enter")
     desk.wait_for(file.name, "paused")
     expect(desk.page.get_by_role("button", name="Go on with talk.mp3")).to_be_focused()
-    kept = stored()
+    kept = arrived()
     keys.press("Enter")
     desk.wait_for(file.name, "uploading")
-    assert stored() >= kept
+    assert arrived() >= kept
     keys.press("Tab")
     expect(desk.page.get_by_role("button", name="Cancel talk.mp3")).to_be_focused()
     keys.press("Enter")
