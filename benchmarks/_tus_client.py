@@ -9,7 +9,7 @@ from pathlib import Path
 from socket import create_connection
 from urllib.parse import urlsplit
 
-CHUNK_BYTES = 8 << 20  # what the upload page sends at once
+CHUNK_BYTES = 32 << 20  # what the upload page sends at once
 
 
 @dataclass(frozen=True)

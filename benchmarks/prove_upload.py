@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks._tus_client import CHUNK_BYTES
-from transcribe.cutting import Cutter, random_places
+from transcribe.breaking import Cutter, random_places
 from transcribe.drill import Drill
 from transcribe.embedded import places
 from transcribe.stubborn import Stubborn, sha256_of
 
 MIB = 1 << 20
+CHUNK_BYTES = 8 * MIB
 FILES = "SELECT size, sha256 FROM jobs_job"
 
 

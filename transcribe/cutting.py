@@ -1,92 +1,97 @@
-"""For tests: a TCP proxy under which connections are reset, or the server is killed, at chosen bytes."""
+"""For tests: a network between browser and server that can be slow, cut and restored, and counts what passed up."""
 
-import random
 import socket
-import struct
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
-RESET = struct.pack("ii", 1, 0)  # linger for no time: the other side sees a reset, not an end
-
-
-def random_places(size: int, cuts: int, kills: int, seed: int) -> dict[int, bool]:
-    """Where in `size` bytes something happens, in order; whether it is a kill. The same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    places = chance.sample(range(1, size), cuts + kills)
-    return dict(sorted((place, number < kills) for number, place in enumerate(places)))
+PIECE = 16 << 10  # bytes
+BUFFER = 64 << 10  # bytes; little waits inside the system, so what the browser calls sent has nearly arrived
+SMALL = 64 << 10  # bytes of each connection that pass whatever is allowed: questions, not recordings
 
 
-class Cutter:
-    """Listens on `port` and passes all on to `target`, until the bytes from clients come to the next of `places`."""
+class Network:
+    """A TCP proxy to `target` on 127.0.0.1. `allow` bounds what may still go up; nothing is timed."""
 
-    def __init__(self, target: int, places: dict[int, bool], kill: Callable[[], None]) -> None:
-        self._target, self._kill = target, kill
-        self._places = list(places.items())
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
         self.port: int = self._listener.getsockname()[1]
-        self.cuts = self.kills = 0
-        self.passed = 0  # bytes from clients, heads of requests included
-        self._lock = threading.Lock()
+        self.sent = 0  # bytes that went up, heads and bodies
+        self._change = threading.Condition()
+        self._allowance: int | None = None
+        self._is_cut = False
+        self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def allow(self, count: int | None) -> None:
+        """Let so many more bytes up, then hold the rest back; None: everything."""
+        with self._change:
+            self._allowance = count
+            self._change.notify_all()
+
+    def cut(self) -> None:
+        """Every connection breaks, and each new one too."""
+        with self._change:
+            self._is_cut = True
+            for each in self._open:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            self._change.notify_all()
+
+    def restore(self) -> None:
+        """New connections go through again, without bounds."""
+        with self._change:
+            self._is_cut, self._allowance = False, None
+
     def close(self) -> None:
+        self.cut()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # closed
             while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                browser = self._listener.accept()[0]
+                threading.Thread(target=self._carry, args=(browser,), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
-        try:
-            server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
-        except OSError:
-            return client.close()
-        server.settimeout(None)
-        back = threading.Thread(target=_pour, args=(server, client), daemon=True)
-        back.start()
+    def _carry(self, browser: socket.socket) -> None:
+        with (
+            closing(browser),
+            suppress(OSError),
+            closing(socket.create_connection(("127.0.0.1", self._target))) as server,
+        ):
+            with self._change:
+                if self._is_cut:
+                    return
+                self._open |= {browser, server}
+            down = threading.Thread(target=self._copy, args=(server, browser), daemon=True)
+            down.start()
+            self._copy(browser, server, up=True)
+            down.join()
+            with self._change:
+                self._open -= {browser, server}
+
+    def _copy(self, source: socket.socket, target: socket.socket, *, up: bool = False) -> None:
+        passed = 0
         with suppress(OSError):
-            while data := client.recv(64 << 10):
-                if not self._pass(data, server):
-                    _reset(client, server)
+            while data := source.recv(PIECE):
+                passed += len(data)
+                if up and not self._pass(len(data), bounded=passed > SMALL):
                     break
-        for end in (client, server):
+                target.sendall(data)
+        for each in (source, target):
             with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        back.join()
-        client.close()
-        server.close()
+                each.shutdown(socket.SHUT_RDWR)
 
-    def _pass(self, data: bytes, server: socket.socket) -> bool:
-        """Whether the connection goes on."""
-        with self._lock:
-            self.passed += len(data)
-            if not self._places or self._places[0][0] > self.passed:
-                place, is_kill = None, False
-            else:
-                place, is_kill = self._places.pop(0)
-        if place is None:
-            server.sendall(data)
-            return True
-        server.sendall(data[: len(data) - (self.passed - place)])
-        if is_kill:
-            self.kills += 1
-            self._kill()
-        else:
-            self.cuts += 1
-        return False
-
-
-def _pour(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(64 << 10):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-
-
-def _reset(*ends: socket.socket) -> None:
-    for end in ends:
-        with suppress(OSError):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    def _pass(self, count: int, *, bounded: bool) -> bool:
+        """Wait until so many bytes may go up; False when the line was cut meanwhile."""
+        with self._change:
+            if bounded:
+                self._change.wait_for(lambda: self._is_cut or self._allowance is None or self._allowance >= count)
+                self._allowance = None if self._allowance is None else self._allowance - count
+            self.sent += count
+            return not self._is_cut
