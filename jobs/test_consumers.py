@@ -17,7 +17,7 @@ from accounts.models import Session, User
 from jobs import partials, sockets
 from jobs.live import announce, hub
 from jobs.models import Job, Run, Segment, Window, Worker
-from jobs.readings import read_lists, read_rows
+from jobs.readings import read_fragments, read_lists
 from jobs.services.begin import begin
 from jobs.services.finish import finish
 from transcribe.asgi import application
@@ -149,7 +149,7 @@ def test_a_snapshot_of_many_costs_as_many_queries_as_of_one(
         make_job(alice, state=state)
     with django_assert_num_queries(1 + 1 + 5):  # which; the recordings; progress of those that are open
         listed = read_lists([alice])[alice]
-        assert len(read_rows([(job_id, "en") for job_id in listed])) == 9
+        assert len(read_fragments([(job_id, "row", "en") for job_id in listed])) == 9
 
 
 async def test_a_list_shows_a_change_and_a_deletion(job: Job, cookie: str) -> None:
