@@ -15,15 +15,13 @@ def build() -> ProtocolTypeRouter:
     from jobs.routing import live
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
+    from jobs.uploads.wire import App
     from transcribe.gate import Gate
     from transcribe.origin import same_origin
+    from transcribe.request_id import WithRequestId
 
-    return ProtocolTypeRouter(
-        {
-            "http": Gate(django, {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}),
-            "websocket": same_origin(live),
-        }
-    )
+    doors: dict[str, App] = {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}
+    return ProtocolTypeRouter({"http": WithRequestId(Gate(django, doors)), "websocket": same_origin(live)})
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")

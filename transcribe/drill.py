@@ -47,9 +47,10 @@ class Drill:
     def stop(self) -> None:
         self.stack.stop()
 
-    def upload(self, path: Path, *, title: str = "", language: str = "en") -> str:
-        """Through the one-shot door, as a script would; the id of the job."""
-        answer = self.post("/api/v1/upload", path.read_bytes(), title or path.name, {"language": language})
+    def upload(self, path: Path, *, title: str = "", language: str = "en", **options: str) -> str:
+        """Through the one-shot door, as a script would; the id of the job. `options`: further fields of the form."""
+        fields = {"language": language, **options}
+        answer = self.post("/api/v1/upload", path.read_bytes(), title or path.name, fields)
         return str(answer["id"])
 
     def post(self, url: str, content: bytes, title: str, fields: Mapping[str, str]) -> dict[str, Any]:

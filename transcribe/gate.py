@@ -6,9 +6,12 @@ Django takes any body whole, to disk, before a view or a login check runs; here 
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.utils.csp import build_policy
 
 from accounts.tokens import genuine
 from jobs.errors import JobError, TooLarge
+from jobs.uploads.access import request_of
+from jobs.uploads.answers import wants_page
 from jobs.uploads.wire import (
     App,
     Body,
@@ -23,6 +26,7 @@ from jobs.uploads.wire import (
     declared_length,
     header,
 )
+from transcribe.theme.views import bare_page
 
 ANONYMOUS_LIMIT = 1 << 20  # bytes; a request without cookies or a token has no business with more
 DISCONNECT: Message = {"type": "http.disconnect"}
@@ -56,7 +60,7 @@ class Gate:
         body = Body(receive, settings.BODY_SILENCE_SECONDS)
         cap = _Cap(body, await body_limit(scope))
         if (declared_length(scope) or 0) > cap.limit:
-            return await _refuse(send, cap.too_large(), body)
+            return await _refuse(scope, send, cap.too_large(), body)
         started = False
 
         async def noting_send(message: Message) -> None:
@@ -66,7 +70,7 @@ class Gate:
 
         await self._django(scope, cap.receive, noting_send)
         if cap.refusal is not None and not started:
-            await _refuse(send, cap.refusal, body)
+            await _refuse(scope, send, cap.refusal, body)
 
 
 class _Cap:
@@ -102,5 +106,11 @@ async def body_limit(scope: Scope) -> int:
     return settings.BODY_LIMIT_BYTES if known else min(ANONYMOUS_LIMIT, settings.BODY_LIMIT_BYTES)
 
 
-async def _refuse(send: Send, error: JobError, body: Body) -> None:
-    await answer(send, error.status, as_json({"code": error.code, "detail": error.detail}), body=body)
+async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None:
+    """A page for browsers, where there is one for this status; JSON for everyone else."""
+    request = request_of(scope)
+    if not (isinstance(error, TooLarge) and wants_page(request)):
+        return await answer(send, error.status, as_json({"code": error.code, "detail": error.detail}), body=body)
+    policy = [(b"content-security-policy", build_policy(settings.SECURE_CSP).encode())]
+    page = bare_page(request, "413.html").encode()
+    await answer(send, error.status, (page, b"text/html; charset=utf-8"), policy, body=body)

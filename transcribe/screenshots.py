@@ -1,8 +1,9 @@
-"""Pictures of the pages in light and dark, wide and narrow, to judge how they look.
+"""`poe screenshots`: the pages in light and dark, wide and narrow, as they look with recordings of every state.
 
-`DATABASE_URL=... python -m transcribe.screenshots OUT` fills that database with made-up recordings, so give it one of
-its own. Every picture is a check too: a complaint in the browser's console (a failing script, something the content
-security policy refused) ends it with an error.
+A stack of its own hears both samples for real; what cannot be had in a minute (a run in its middle, one that failed) is
+made up beside them. Without an argument the pictures of the documentation are drawn anew; `poe screenshots OUT` draws
+every page there, to judge how it looks. Every picture is a check too: a complaint in the browser's console (a failing
+script, something the content security policy refused) ends it with an error.
 """
 
 import os
@@ -13,36 +14,64 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
     from accounts.models import User
     from jobs.models import Job
+    from transcribe.drill import Drill
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SIZES = {"wide": (1280, 860), "narrow": (390, 844)}
+DOCUMENTED = CHECKOUT / "docs" / "screenshots"
+SHOWN = ("dashboard", "upload", "job", "error", "empty")  # in the documentation
+SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
+COLOURS = 256  # of a picture: pages have few, and a palette makes their files a third as large
 SENTENCE = 4.5  # seconds of each made-up sentence
 
 
-def main(out: Path) -> int:
+def main(out: Path | None) -> int:
     """0 when every page was drawn without a complaint."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")
-    import django
-    from django.core.management import call_command
+    from transcribe.drill import Drill
+    from transcribe.embedded import places
 
-    django.setup()
-    call_command("migrate", verbosity=0)
-    pages, links = fill()
-    out.mkdir(parents=True, exist_ok=True)
-    with served() as address:
-        complaints = draw(address, pages, links, out)
+    drill = Drill(places.scratch())
+    drill.stack.start()
+    try:
+        os.environ.update({**drill.stack.environment(), "DJANGO_SETTINGS_MODULE": "transcribe.settings"})
+        pages, links = _prepare(drill)
+        wanted = pages if out else {name: pages[name] for name in SHOWN if name in pages}
+        complaints = draw(drill.stack.address, wanted, links, out or DOCUMENTED)
+    finally:
+        drill.stack.stop()
     print("\n".join(complaints), file=sys.stderr)
     return 1 if complaints else 0
+
+
+def _prepare(drill: "Drill") -> tuple[dict[str, str], dict[str, str]]:
+    """Real transcripts first, then the rest while no worker is there to do something about it."""
+    import django
+
+    django.setup()
+    from accounts.models import User
+    from jobs.models import Worker
+    from jobs.samples import submit_sample
+
+    anna = User.objects.create_user("anna", is_staff=True, is_superuser=True)
+    real = [submit_sample(anna, name) for name in ("german", "english")]
+    for job in real:
+        drill.wait_for_end(str(job.pk))
+    drill.stack.hold("worker")
+    Worker.objects.update(seen_at=datetime.now(UTC) + timedelta(days=1))  # its model can be chosen all the same
+    pages, links = fill()
+    return pages | {"job": f"/jobs/{real[1].pk}/"}, links
 
 
 def fill() -> tuple[dict[str, str], dict[str, str]]:
@@ -60,16 +89,14 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
         Worker.objects.create(
             host="screenshots", pid=1, model=model, device="cpu", slots=1, translates=able, seen_at=seen
         )
-    User.objects.filter(username__in=["anna", "nobody"]).delete()
-    anna = User.objects.create_user("anna", is_staff=True, is_superuser=True)
+    anna = User.objects.get_or_create(username="anna", defaults={"is_staff": True, "is_superuser": True})[0]
     nobody = User.objects.create_user("nobody")
-    recording(anna, "Sample in English.mp3", 5, "succeeded", heard=1.0)
     recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
     failed = recording(anna, "scan_0231.mp3", None, "failed", reason="no_audio", detail="This file has no audio track.")
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
     recording(anna, "Board meeting, part two.wav", None, "queued")
-    pages = {"recordings": "/", "search": "/?q=nothing", "upload": "/upload", "missing": "/nothing-here"}
+    pages = {"dashboard": "/", "search": "/?q=nothing", "upload": "/upload", "error": "/nothing-here"}
     pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
     personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)
     personal.revoke(personal.make(anna, "Old laptop", frozenset({"uploads:write"}), 7)[0])
@@ -145,11 +172,14 @@ def draw(address: str, pages: dict[str, str], links: dict[str, str], out: Path) 
     from transcribe.provision import find_browser
 
     complaints: list[str] = []
+    out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
         states = {name: _signed_in(browser, address + link) for name, link in links.items()}
         shots = [(name, path, states["anna"]) for name, path in pages.items()]
-        shots += [("empty", "/", states["nobody"]), ("sign-in", "/sign-in/", None)]
+        shots += [("empty", "/", states["nobody"])]
+        if len(pages) > len(SHOWN):
+            shots.append(("sign-in", "/sign-in/", None))
         looks: tuple[Literal["light", "dark"], ...] = ("light", "dark")
         for (size, (width, height)), scheme in product(SIZES.items(), looks):
             viewport = ViewportSize(width=width, height=height)
@@ -159,10 +189,16 @@ def draw(address: str, pages: dict[str, str], links: dict[str, str], out: Path) 
                 _watch(page, name, complaints)
                 page.goto(address + path)
                 page.wait_for_timeout(400)  # the socket's first message and the rest of the transcript
-                page.screenshot(path=out / f"{name}-{size}-{scheme}.png")
+                keep(page.screenshot(), out / f"{name}-{size}-{scheme}.png")
                 context.close()
         browser.close()
     return sorted(set(complaints))
+
+
+def keep(picture: bytes, target: Path) -> None:
+    """With a palette, which makes it small."""
+    image = Image.open(BytesIO(picture)).convert("RGB")
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def _signed_in(browser: Any, link: str) -> Any:
@@ -173,7 +209,7 @@ def _signed_in(browser: Any, link: str) -> Any:
 
 def _watch(page: "Page", name: str, complaints: list[str]) -> None:
     def note(said: "ConsoleMessage") -> None:
-        expected = name == "missing" and re.search(r"\b404\b", said.text)
+        expected = name == "error" and re.search(r"\b404\b", said.text)
         if said.type in ("error", "warning") and not expected:
             complaints.append(f"{name}: {said.text}")
 
@@ -191,4 +227,4 @@ def _wait(port: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(Path(sys.argv[1]) if sys.argv[1:] else None))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,14 +141,15 @@ def running_server(
 
 
 @contextmanager
-def serve(media: Path, port: int) -> Iterator[Server]:
-    """uvicorn on the test database, with the limits of these tests."""
+def serve(media: Path, port: int, given: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """uvicorn on the test database, with the limits of these tests; what is `given` wins."""
     environment = os.environ | {
         "DATABASE_URL": _test_database(),
         "MEDIA_ROOT": str(media),
         "UPLOAD_LIMIT_BYTES": str(LIMIT),
         "BODY_SILENCE_SECONDS": str(SILENCE_SECONDS),
         "UPLOAD_LOCK_WAIT_SECONDS": str(LOCK_WAIT_SECONDS),
+        **(given or {}),
     }
     command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
     with subprocess.Popen([*command, "--log-level", "warning"], env=environment, cwd=ROOT) as process:

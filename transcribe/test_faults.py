@@ -242,3 +242,30 @@ def test_a_second_worker_shares_the_work(drill: Drill, recording: Path) -> None:
     assert second.returncode == 0
     drill.press(f"/jobs/{job}/cancel/")
     assert drill.wait_for_end(job)[0] == "cancelled"
+
+
+def test_two_workers_with_two_models_serve_their_own_runs(drill: Drill, tmp_path: Path) -> None:
+    """The same checkpoint under another name: what counts is the queue. It has never learnt to translate, so what it
+    writes then is not looked at."""
+    short = tmp_path / "short.mp3"
+    short.write_bytes((SAMPLES / "english.mp3").read_bytes()[:500_000])
+    heard_by = (
+        "SELECT DISTINCT r.model, e.worker FROM jobs_runevent e JOIN jobs_run r ON r.id = e.run_id "
+        "WHERE r.job_id = %s AND e.stage = 'transcribing'"
+    )
+    first = drill.stack.pid("worker")
+    assert 'name="model"' not in drill.get("/upload")  # there is nothing to choose from
+    command = [sys.executable, "manage.py", "worker", "--name", "second"]
+    with subprocess.Popen(command, env={**drill.stack.environment(), "ENGINE_SLOTS": "1"}) as process:
+        try:
+            drill.wait(lambda: '<option value="second">' in drill.get("/upload"), "the second model on the form", 60)
+            plain = drill.upload(short)
+            other = drill.upload(short, model="second", task="translate")
+            assert [drill.wait_for_end(job) for job in (plain, other)] == [("succeeded", "")] * 2
+        finally:
+            process.terminate()
+    ((model, worker),) = drill.rows(heard_by, plain)
+    assert (model, worker.rpartition(":")[2]) == ("demo", str(first))
+    ((model, worker),) = drill.rows(heard_by, other)
+    assert (model, worker.rpartition(":")[2]) == ("second", str(process.pid))
+    assert "Translated into English" in drill.get(f"/jobs/{other}/")

@@ -20,7 +20,7 @@ from worker import contract
 from worker.endings import INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
-from worker.presence import Presence
+from worker.presence import Presence, offered_speed
 from worker.samples import decode_samples, plan_windows
 from worker.watch import Stopped, Watch
 
@@ -81,7 +81,7 @@ class Activities:
             if not run.windows.exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
-                plan_windows(run, decoded, speed=self.pool.speed())
+                plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from jobs.models import Worker
@@ -25,6 +25,12 @@ def live_workers() -> QuerySet[Worker]:
     """Workers seen within three beats that have not said goodbye."""
     since = timezone.now() - timedelta(seconds=3 * settings.WORKER_BEAT_SECONDS)
     return Worker.objects.filter(seen_at__gte=since, ended_at=None)
+
+
+def offered_speed(model: str) -> float:
+    """Seconds of sound that the slowest live worker with this model hears in a second, each slot; 0: not known."""
+    speed: float | None = live_workers().filter(model=model).aggregate(slowest=Min("speed"))["slowest"]
+    return speed or 0.0
 
 
 class Presence:

@@ -67,8 +67,12 @@ def appearance(request: HttpRequest) -> HttpResponse:
 
 @vary_on_cookie
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The 500 page: in the reader's language and theme, and without the database, which may be what failed."""
+    """The 500 page."""
+    return HttpResponse(bare_page(request, "500.html"), status=500)
+
+
+def bare_page(request: HttpRequest, template: str) -> str:
+    """A page in the reader's language and theme that needs no database, which may be what failed."""
     language = get_language_from_request(request)
     with translation.override(language):
-        page = render_to_string("500.html", {**looks(request), "LANGUAGE_CODE": language})
-    return HttpResponse(page, status=500)
+        return render_to_string(template, {**looks(request), "LANGUAGE_CODE": language})

@@ -1,9 +1,9 @@
 """What is heard, with the real demo model in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from worker.engine.reference import transcribe
 from worker.engine.sampling import Rules
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from whisper.model import Whisper
 
 ENGLISH = Options("en")
@@ -142,6 +143,7 @@ def test_language_vote(engine: BatchedEngine, english: Path, german: Path) -> No
         assert 0.5 < vote.probability <= 1.0
 
 
+@pytest.mark.usefixtures("model")  # it has read the files that whisper leaves open
 def test_an_english_only_model_knows_one_language(english: Path, tmp_path: Path) -> None:
     """The demo's weights with the smaller vocabulary: what it hears is nonsense, what it votes is not."""
     import torch
@@ -157,6 +159,60 @@ def test_an_english_only_model_knows_one_language(english: Path, tmp_path: Path)
     assert engine.vote_language(english, [Piece(0, 0.0, 10.0)]) == Vote("en", 1.0)
     assert set(engine.hear(english, [Piece(0, 0.0, 3.0)], ENGLISH)) == {0}
     assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 3.0)], Options("de"))) == "language_unknown"
+    translation = Options("en", task="translate")
+    assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 3.0)], translation)) == "cannot_translate"
+
+
+@pytest.fixture
+def prompts(model: "Whisper") -> Iterator[list[list[int]]]:
+    """The tokens the decoder was first shown, once for each batch."""
+    seen: list[list[int]] = []
+
+    def note(_: object, given: tuple[object, ...]) -> None:
+        tokens = cast("Tensor", given[0])
+        if tokens.shape[-1] > 1:  # later steps bring one token each
+            seen.append(tokens[0].tolist())
+
+    hook = model.decoder.register_forward_pre_hook(note)
+    yield seen
+    hook.remove()
+
+
+@pytest.mark.parametrize(("language", "task"), [("de", "transcribe"), ("de", "translate"), ("en", "translate")])
+def test_the_model_is_told_language_and_task(
+    engine: BatchedEngine, german: Path, prompts: list[list[int]], language: str, task: str
+) -> None:
+    from whisper.tokenizer import get_tokenizer
+
+    tokenizer = get_tokenizer(multilingual=True, language=language, task=task)
+    wanted = [tokenizer.sot, tokenizer.to_language_token(language), getattr(tokenizer, task)]
+    heard = engine.hear(german, [Piece(0, 0.0, 10.0)], Options(language, task=task))
+    assert list(heard) == [0]
+    assert prompts
+    assert all(prompt == wanted for prompt in prompts)
+
+
+def test_the_oracle_is_told_the_task_too(
+    model: "Whisper", prompts: list[list[int]], write: Callable[[object], Path]
+) -> None:
+    from whisper.tokenizer import get_tokenizer
+
+    transcribe(model, write(np.zeros(SAMPLE_RATE)), "de", "translate")
+    assert prompts[0][-1] == get_tokenizer(multilingual=True).translate
+
+
+@pytest.mark.parametrize(
+    ("layers", "vocabulary", "able"), [((32, 32), 51_866, True), ((32, 4), 51_866, False), ((6, 6), 51_864, False)]
+)
+def test_which_checkpoints_translate(layers: tuple[int, int], vocabulary: int, able: bool) -> None:
+    """By their dimensions: large-v3, its turbo version, base.en."""
+    from whisper.model import ModelDimensions, Whisper
+
+    from worker.engine.checkpoint import can_translate
+
+    sound, text = layers
+    model = Whisper(ModelDimensions(80, 1500, 8, 1, sound, vocabulary, 448, 8, 1, text))
+    assert can_translate(model) is able
 
 
 def test_requests_that_cannot_be_met(engine: BatchedEngine, english: Path, tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Rows as the API's schemas. A page costs the same number of queries as one recording."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.api.schemas import EventOut, JobOut, RunDetail, RunOut, SegmentOut, Warning
+from jobs.models import Job, Run, RunEvent, Segment
+from jobs.progress import Progress, progress_of
+from jobs.states import RunState
+
+
+def jobs_out(jobs: Sequence[Job]) -> list[JobOut]:
+    """With `current_run` selected."""
+    progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
+    return [
+        _job_out(job, progress.get(job.current_run_id, Progress()) if job.current_run_id else Progress())
+        for job in jobs
+    ]
+
+
+def job_out(job: Job) -> JobOut:
+    return jobs_out([job])[0]
+
+
+def _job_out(job: Job, progress: Progress) -> JobOut:
+    run = job.current_run
+    done = run is not None and run.state == RunState.SUCCEEDED
+    return JobOut(
+        id=job.pk,
+        title=job.title,
+        url=reverse("job", args=[job.pk]),
+        size=job.size,
+        sha256=job.sha256,
+        duration=job.duration,
+        created_at=job.created_at,
+        state=RunState(run.state) if run else None,
+        percent=100 if done else progress.percent,
+        seconds_left=progress.left,
+        place=progress.place,
+        run=run_out(run) if run else None,
+    )
+
+
+def run_out(run: Run) -> RunOut:
+    return RunOut(**_run_fields(run))
+
+
+def run_detail(run: Run) -> RunDetail:
+    """With the history: one query more."""
+    return RunDetail(**_run_fields(run), history=[_event_out(event) for event in run.events.order_by("pk")])
+
+
+def segment_out(segment: Segment) -> SegmentOut:
+    return SegmentOut(
+        id=segment.pk,
+        start=segment.start,
+        end=segment.end,
+        text=segment.text.strip(),
+        average_log_probability=_number(segment.average_log_probability),
+        no_speech_probability=_number(segment.no_speech_probability),
+        compression_ratio=_number(segment.compression_ratio),
+        temperature=_number(segment.temperature),
+    )
+
+
+def _run_fields(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "number": run.number,
+        "state": RunState(run.state),
+        "stage": run.stage or None,
+        "model": run.model,
+        "task": run.task,
+        "language": run.language or None,
+        "text_language": run.text_language or None,
+        "language_probability": run.language_probability,
+        "reason": run.reason or None,
+        "detail": run.detail or None,
+        "warnings": [Warning(code=one["code"], detail=one["detail"]) for one in run.warnings],
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def _event_out(event: RunEvent) -> EventOut:
+    return EventOut(
+        at=event.at,
+        state=RunState(event.state),
+        stage=event.stage or None,
+        attempt=event.attempt,
+        reason=event.reason or None,
+        detail=event.detail or None,
+    )
+
+
+def _number(score: float | None) -> float | None:
+    """JSON knows no NaN and no infinity."""
+    return score if score is not None and isfinite(score) else None

@@ -1,0 +1,148 @@
+"""What the API says and takes, as pydantic models: their descriptions and examples are the documentation."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from jobs.states import RunState
+
+Task = Literal["transcribe", "translate"]
+
+
+class Problem(Schema):
+    """Every refusal has this form. `code` is stable; `detail` is a sentence with the next step."""
+
+    code: str = Field(examples=["not_found"])
+    detail: str = Field(examples=["There is no such recording."])
+    request_id: str = Field(
+        description="Name it when you ask the operator.", examples=["5f0c6a0f0d5b4b5e8f5d0c2f1a7e9b3d"]
+    )
+
+
+class OptionsIn(Schema):
+    """What may be chosen for a run. Left out: the language is heard, the model is the default one."""
+
+    language: str | None = Field(None, description="Code of the spoken language; null: found out.", examples=["de"])
+    model: str | None = Field(None, description="One of `GET /api/v1/models`; null: the default.", examples=["base"])
+    task: Task = Field("transcribe", description="`translate`: into English, where the model can.")
+
+
+class Warning(Schema):
+    code: str = Field(examples=["partial"])
+    detail: str
+
+
+class RunOut(Schema):
+    """One transcription of a recording."""
+
+    id: UUID
+    number: int = Field(description="1 for the first; run again makes the next.", examples=[1])
+    state: RunState
+    stage: str | None = Field(description="What a running run is doing.", examples=["transcribing"])
+    model: str = Field(examples=["base"])
+    task: Task
+    language: str | None = Field(description="The spoken one, chosen or heard.", examples=["de"])
+    text_language: str | None = Field(description="`en` after a translation.", examples=["de"])
+    language_probability: float | None = Field(
+        description="0 to 1 where it was heard; null where chosen.", examples=[0.98]
+    )
+    reason: str | None = Field(description="Code of the failure.", examples=[None])
+    detail: str | None = Field(description="The failure as a sentence.", examples=[None])
+    warnings: list[Warning]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class EventOut(Schema):
+    """A move in a run's history."""
+
+    at: datetime
+    state: RunState
+    stage: str | None
+    attempt: int | None
+    reason: str | None
+    detail: str | None
+
+
+class RunDetail(RunOut):
+    history: list[EventOut]
+
+
+class JobOut(Schema):
+    """A recording and its current run."""
+
+    id: UUID
+    title: str = Field(examples=["interview.mp3"])
+    url: str = Field(description="Its page.", examples=["/jobs/018f.../"])
+    size: int = Field(description="Bytes.", examples=[48_213_004])
+    sha256: str
+    duration: float | None = Field(description="Seconds, known after decoding.", examples=[3612.4])
+    created_at: datetime
+    state: RunState | None
+    percent: int | None = Field(
+        description="0 to 100 of the speech heard; null before the plan is known.", examples=[42]
+    )
+    seconds_left: float | None = Field(description="From measured speed.", examples=[95.0])
+    place: int | None = Field(
+        description="In the queue, 1 is next; 0: no worker has the model; -1: no worker runs.", examples=[None]
+    )
+    run: RunOut | None
+
+
+class JobPage(Schema):
+    jobs: list[JobOut]
+    next: str | None = Field(description="Pass it as `cursor` for the next page; null: this is the last.")
+
+
+class SegmentOut(Schema):
+    """Words with their times in seconds of the recording, and the engine's scores."""
+
+    id: int
+    start: float = Field(examples=[12.48])
+    end: float = Field(examples=[15.02])
+    text: str = Field(examples=["The boat comes back before the evening."])
+    average_log_probability: float | None
+    no_speech_probability: float | None
+    compression_ratio: float | None
+    temperature: float | None
+
+
+class TranscriptPage(Schema):
+    run: int = Field(description="Number of the run.")
+    state: RunState = Field(description="The text can still grow unless this is final.")
+    segments: list[SegmentOut]
+    next: str | None = Field(description="Pass it as `after`; null: nothing more for now.")
+
+
+class ModelOut(Schema):
+    name: str = Field(examples=["base"])
+    default: bool
+    translates: bool = Field(description="Into English.")
+    english_only: bool
+
+
+class Language(Schema):
+    code: str = Field(examples=["de"])
+    name: str = Field(examples=["German"])
+
+
+class ModelsOut(Schema):
+    models: list[ModelOut]
+    languages: list[Language]
+
+
+class LimitsOut(Schema):
+    upload_bytes: int = Field(description="Of one recording.", examples=[1 << 30])
+    duration_seconds: int = Field(description="Of one recording.", examples=[86_400])
+    unfinished_upload_seconds: int = Field(description="How long one waits to be gone on with.", examples=[86_400])
+    requests_per_minute: int = Field(description="Of one person; one token has half of it.", examples=[1200])
+    formats: list[str] = Field(description="Of transcript downloads.", examples=[["txt", "srt", "vtt", "tsv", "json"]])
+
+
+class Me(Schema):
+    name: str
+    email: str | None
+    scopes: list[str] = Field(description="Of the token that asks.", examples=[["jobs:read"]])
