@@ -1,8 +1,8 @@
 """`GET /api/v1/jobs/<id>/events`: the states of a recording for scripts, as server-sent events.
 
-Each event is named `state`, has the recording's revision as its id, and all of the state as JSON: a script that connects
-again needs nothing of what it heard before. The first is the state as it is, the stream ends behind a final one. When
-the recording is deleted, or the session or token ends, it just ends: connecting again is answered with why.
+Each event is named `state`, has the recording's revision as its id, and all of the state as JSON: a script that
+connects again needs nothing of what it heard before. The first is the state as it is, the stream ends behind a final
+one. When the recording is deleted, or the session or token ends, it just ends: connecting again is answered with why.
 """
 
 import asyncio

@@ -55,7 +55,10 @@ class Socket:
             return await self._close(TRY_AGAIN)
         await self._send({"type": "websocket.accept"})
         if snapshot:
-            await self._send({"type": "websocket.send", "text": snapshot})
+            try:
+                await self._send({"type": "websocket.send", "text": snapshot})
+            except RuntimeError:  # of uvicorn, where the browser left before it was accepted
+                return
         code = await following.first(self._ignore(), self._follow(follower, watch), self._recheck(follower))
         if code is not None:
             await self._close(code)
