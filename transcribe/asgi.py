@@ -13,6 +13,7 @@ def build() -> ProtocolTypeRouter:
 
     from accounts.tokens import reader, uploader
     from jobs.events import EventsDoor
+    from jobs.openai.door import AudioDoor
     from jobs.routing import live, with_events
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
@@ -21,7 +22,12 @@ def build() -> ProtocolTypeRouter:
     from transcribe.origin import same_origin
     from transcribe.request_id import WithRequestId
 
-    doors: dict[str, App] = {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}
+    doors: dict[str, App] = {
+        "/api/v1/upload": UploadDoor(uploader),
+        "/api/v1/uploads/": TusDoor(uploader),
+        "/v1/audio/transcriptions": AudioDoor("transcribe", uploader),
+        "/v1/audio/translations": AudioDoor("translate", uploader),
+    }
     http = with_events(EventsDoor(reader), Gate(django, doors))
     return ProtocolTypeRouter({"http": WithRequestId(http), "websocket": same_origin(live)})
 

@@ -29,6 +29,7 @@ UPLOAD_LOCK_WAIT_SECONDS = env.number("UPLOAD_LOCK_WAIT_SECONDS", 5)  # for the 
 DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is admitted while less is free
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person
+OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their clients give up after 600
 
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.refresh.refresh_sign_in",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -132,6 +134,17 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 LOCAL_LOGIN = env.flag("LOCAL_LOGIN", EMBEDDED)
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "accounts.oidc.ProviderBackend"]
+# An OpenID Connect provider, such as Authentik; its discovery document is read below this address. Empty: none.
+OIDC_ISSUER = env.text("OIDC_ISSUER", "")  # exactly as its tokens say it, the final slash too
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID") if OIDC_ISSUER else ""
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET") if OIDC_ISSUER else ""
+OIDC_PROVIDER_NAME = env.text("OIDC_PROVIDER_NAME", "Authentik")  # as the button says it
+OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email")
+OIDC_ALLOWED_GROUPS = env.names("OIDC_ALLOWED_GROUPS")  # empty: whoever the provider lets through
+OIDC_STAFF_GROUPS = env.names("OIDC_STAFF_GROUPS")  # empty: the administration decides who is staff
+OIDC_SUPERUSER_GROUPS = env.names("OIDC_SUPERUSER_GROUPS")
+OIDC_REFRESH_SECONDS = env.number("OIDC_REFRESH_SECONDS", 900, minimum=60)  # then the provider is asked again
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -163,7 +176,10 @@ SECURE_CSP = {
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
-    "form-action": ["'self'"],
+    "form-action": [
+        "'self'",
+        *([f"{urlsplit(OIDC_ISSUER).scheme}://{urlsplit(OIDC_ISSUER).netloc}"] if OIDC_ISSUER else []),
+    ],
 }
 
 # --- Language, time, static files -----------------------------------------------------------------------------------
