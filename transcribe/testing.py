@@ -126,6 +126,10 @@ def pytest_configure() -> None:
     """What tests need otherwise than production does."""
     from django.conf import settings
 
+    from jobs.uploads import threads
+
+    threads.KEEP_CONNECTIONS = False
+
     # Passwords of the cast need no strong hash; the real one costs half a second for each test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Static files straight from their folders, under their own names: no collectstatic before a test run.

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from urllib.parse import urlencode
 
-from channels.db import database_sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -16,6 +15,7 @@ from django.utils.translation import get_language_from_request
 from accounts.grants import TokenError
 from accounts.models import User
 from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing
+from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Scope, header
 
 type Authenticate = Callable[[Scope], Awaitable[User | None]]
@@ -69,7 +69,7 @@ async def who(scope: Scope, request: ASGIRequest, authenticate: Authenticate | N
     """
     by_session = header(scope, b"authorization") is None
     if by_session:
-        user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
+        user = await in_thread(session_user, request)
     else:
         user = await _bearer(scope, authenticate) if authenticate else None
     if user is None:
