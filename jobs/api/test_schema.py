@@ -1,4 +1,4 @@
-"""schemathesis over the OpenAPI document, with all its checks: no 500, no status and no answer that is not described."""
+"""schemathesis over the OpenAPI document, all its checks: no 500, no status and no answer that is not described."""
 
 import subprocess
 import sys
