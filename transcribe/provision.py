@@ -82,6 +82,7 @@ def bring_all() -> None:
     """Everything the tests need besides the Python packages."""
     say(f"Temporal: {temporal_binary(say)}")
     say("Assets: built." if assets.build(say) else "Assets: up to date.")
+    assets.install(places.CHECKOUT / "accounts/testing/provider", say)
     bring_browser()
 
 
