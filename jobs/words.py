@@ -5,12 +5,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from jobs.models import Run, RunEvent
+from jobs.models import Run, RunEvent, Segment
 from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
 from jobs.services import begin
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
 from jobs.states import FINAL, RunState
+from jobs.stored import said
 
 STATES: dict[str, Promise] = {
     RunState.QUEUED: gettext_lazy("Queued"),
@@ -39,6 +40,13 @@ NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
         "The recording is kept. Choose another model, or no translation, under “Run again with other options”."
     ),
 }
+DETAILS: dict[str, Promise] = {  # of codes the engine gives: its sentences stay English, it knows no catalogue
+    "language_unknown": gettext_lazy("The model does not know this language."),
+    "cannot_translate": gettext_lazy("The model cannot translate."),
+}
+UNSURE = -0.8  # mean logarithm of the probabilities; the engine itself tries again below -1
+NO_SPEECH = 0.6  # probability
+REPEATING = 2.4  # times the text can be compressed
 ICONS = {
     RunState.QUEUED: "clock",
     RunState.RUNNING: "audio-lines",
@@ -62,9 +70,19 @@ def stage(code: str) -> str:
 def event(moved: RunEvent) -> str:
     """One line of the history: what began or ended, and why where a cause is known."""
     said = stage(moved.stage) or str(STATES[RunState(moved.state)])
-    told = moved.detail if moved.state in FINAL else ""  # before the end it is for the operator: which stretch
+    told = why(moved) if moved.state in FINAL else ""  # before the end it is for the operator: which stretch
     cause = told or str(REASONS.get(moved.reason, ""))
     return f"{said}: {cause}" if cause else said
+
+
+def attempt(moved: RunEvent) -> str:
+    """Which try it was, from the second on; empty for the first."""
+    return _("attempt %(number)d") % {"number": moved.attempt} if (moved.attempt or 1) > 1 else ""
+
+
+def can_run_again(run: Run | None) -> bool:
+    """Whether "Run again" is offered: it has ended, and the recording was kept."""
+    return run is not None and run.state in FINAL and run.reason not in REFUSALS
 
 
 def length(seconds: float | None) -> str:
@@ -87,6 +105,11 @@ def clock(seconds: float) -> str:
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(seconds: float) -> str:
+    """A moment as addresses name it: seconds, as exact as needed."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def size(count: int) -> str:
@@ -126,6 +149,17 @@ def place(progress: Progress) -> str:
     return ngettext("%(count)d before it", "%(count)d before it", before) % {"count": before}
 
 
+def doubt(segment: Segment) -> str:
+    """Why these words may be wrong; empty where nothing speaks against them. The scores are Whisper's own."""
+    if _above(segment.compression_ratio, REPEATING):
+        return _("These words repeat themselves. They may not have been said.")
+    if _above(segment.no_speech_probability, NO_SPEECH):
+        return _("There may be no speech here.")
+    if segment.average_log_probability is not None and segment.average_log_probability < UNSURE:
+        return _("The model was unsure of these words.")
+    return ""
+
+
 def waiting(run: Run, progress: Progress) -> str:
     """Beside "Queued" in a list: the place, or what it waits for."""
     if progress.place == NO_WORKER:
@@ -149,7 +183,12 @@ def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
         case RunState.CANCELLED:
             return _("The text written so far stays; you can run it again.")
         case RunState.FAILED:
-            return run.detail or _("The transcription stopped unexpectedly.")
+            return why(run) or _("The transcription stopped unexpectedly.")
+
+
+def why(ended: Run | RunEvent) -> str:
+    """Why it ended, as a sentence; empty where nobody said."""
+    return str(DETAILS.get(ended.reason, "")) or said(ended.detail)
 
 
 def next_step(run: Run) -> str:
@@ -177,3 +216,7 @@ def _running(run: Run, progress: Progress) -> str:
     facts = _("%(percent)d %% done") % {"percent": progress.percent}
     time = left(progress)
     return f"{doing}: {facts}, {time}." if time else f"{doing}: {facts}."
+
+
+def _above(score: float | None, limit: float) -> bool:
+    return score is not None and score > limit
