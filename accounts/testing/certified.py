@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from transcribe.embedded import assets
 from transcribe.embedded.child import leashed
+from transcribe.embedded.node import find_node
 from transcribe.serving import free_port
 
 FOLDER = Path(__file__).parent / "provider"
@@ -40,7 +41,8 @@ class Certified:
     @contextmanager
     def running(self, key_id: str = "one") -> Iterator[None]:
         """Started with a key of its own: stopped and started again, it has another one and knows nobody any more."""
-        node = assets.install(FOLDER)
+        node = find_node()
+        assets.install(FOLDER, node)
         told = {"port": self.port, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "site": self.site}
         told |= {"people": str(self.folder / "people.json"), "keys": {"keys": [_private_key(key_id)]}}
         (self.folder / "config.json").write_text(json.dumps(told))

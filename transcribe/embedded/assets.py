@@ -46,14 +46,6 @@ def build(say: Say = print, root: Path = places.CHECKOUT) -> bool:
     return any(made)
 
 
-def install(folder: Path, say: Say = print) -> Node:
-    """Bring the npm packages of a folder that is not built, and the Node to run it with. Raises RuntimeError."""
-    with _alone(folder):
-        node = find_node()
-        _install(folder, node, say)
-        return node
-
-
 def collect(static_root: Path, environment: Mapping[str, str], root: Path = places.CHECKOUT) -> bool:
     """Bring `collectstatic` up to date; whether it had to run. `environment` is that of a Django command."""
     folders = [root / "static", root / "transcribe/theme/static"]
