@@ -204,7 +204,17 @@ async function arrive() {
   connect();
 }
 
+/** The menu of downloads closes when something else is meant, as menus do. */
+function closeMenu(event) {
+  const menu = document.querySelector(".menu-box[open]");
+  if (!menu || (event.type === "click" && menu.contains(event.target))) return;
+  if (event.type === "keydown" && event.key !== "Escape") return;
+  menu.open = false;
+  if (event.type === "keydown") menu.querySelector("summary").focus();
+}
+
 connect();
+for (const name of ["click", "keydown"]) document.addEventListener(name, closeMenu);
 list.addEventListener("click", clicked);
 addEventListener("scroll", readerScrolled, { passive: true });
 for (const name of ["wheel", "touchmove"]) addEventListener(name, () => (scrolling = 0), { passive: true });
