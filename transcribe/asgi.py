@@ -11,8 +11,10 @@ def build() -> ProtocolTypeRouter:
     """The whole application. Our modules are imported here because they need Django to be set up."""
     django: Any = get_asgi_application()
 
-    from accounts.tokens import uploader
-    from jobs.routing import live
+    from accounts.tokens import reader, uploader
+    from jobs.events import EventsDoor
+    from jobs.openai.door import AudioDoor
+    from jobs.routing import live, with_events
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
     from jobs.uploads.wire import App
@@ -20,8 +22,14 @@ def build() -> ProtocolTypeRouter:
     from transcribe.origin import same_origin
     from transcribe.request_id import WithRequestId
 
-    doors: dict[str, App] = {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}
-    return ProtocolTypeRouter({"http": WithRequestId(Gate(django, doors)), "websocket": same_origin(live)})
+    doors: dict[str, App] = {
+        "/api/v1/upload": UploadDoor(uploader),
+        "/api/v1/uploads/": TusDoor(uploader),
+        "/v1/audio/transcriptions": AudioDoor("transcribe", uploader),
+        "/v1/audio/translations": AudioDoor("translate", uploader),
+    }
+    http = with_events(EventsDoor(reader), Gate(django, doors))
+    return ProtocolTypeRouter({"http": WithRequestId(http), "websocket": same_origin(live)})
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")
