@@ -122,7 +122,7 @@ def test_a_recording_becomes_text_that_can_be_kept(page: Page, tmp_path: Path) -
     share = word_errors(wanted, heard) / len(wanted)
     print(f"word errors {share:.2%} of {len(wanted)} words")
     assert [line for line in download(page, "Text", tmp_path).splitlines() if line] == shown  # empty: a long pause
-    document = json.loads(download(page, "JSON", tmp_path))
+    document = json.loads(download(page, "All details (JSON)", tmp_path))
     assert [segment["text"] for segment in document["segments"]] == shown
     assert document["recording"]["title"] == "english.mp3"
     assert document["run"]["state"] == "succeeded"
@@ -185,6 +185,8 @@ def texts(page: Page) -> list[str]:
 
 
 def download(page: Page, name: str, folder: Path) -> str:
+    if not page.locator("#downloads[open]").count():
+        page.locator("#downloads summary").click()
     with page.expect_download() as arriving:
         page.get_by_role("link", name=name, exact=True).click()
     target = folder / arriving.value.suggested_filename
