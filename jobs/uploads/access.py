@@ -10,6 +10,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import get_language_from_request
 
 from accounts.grants import TokenError
 from accounts.models import User
@@ -26,6 +27,14 @@ def request_of(scope: Scope) -> ASGIRequest:
     schemes = {"ws": "http", "wss": "https"}
     seen = {"method": "GET", **scope, "scheme": schemes.get(scope.get("scheme", "http"), scope.get("scheme"))}
     return ASGIRequest(seen, BytesIO())
+
+
+def language_of(scope: Scope) -> str:
+    """The code of the language this client reads best among ours; English where its request cannot be read."""
+    try:
+        return get_language_from_request(request_of(scope))
+    except UnicodeDecodeError:  # a query string that is not text
+        return "en"
 
 
 def session_user(request: HttpRequest) -> User | None:

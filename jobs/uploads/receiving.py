@@ -64,7 +64,7 @@ async def settle(writer: Writer) -> Upload:
 def check_offset(told: int, true: int) -> None:
     """Raises WrongOffset unless both are the same."""
     if told != true:
-        raise WrongOffset(f"The upload is at byte {true:,}. Go on from there.")
+        raise WrongOffset("The upload is at byte %(offset)s. Go on from there.", offset=f"{true:,}")
 
 
 async def _take_turn(owner: User, key: UUID, offset: int | None) -> tuple[Upload, Writer | None]:

@@ -130,7 +130,9 @@ def check_size(size: int) -> None:
     """Raises TooLarge above the operator's limit, which is inclusive."""
     limit = settings.UPLOAD_LIMIT_BYTES
     if size > limit:
-        raise TooLarge(f"The file is larger than {limit:,} bytes, the most that can be uploaded here.")
+        raise TooLarge(
+            "The file is larger than %(limit)s bytes, the most that can be uploaded here.", limit=f"{limit:,}"
+        )
 
 
 def begin(owner: User, title: str, length: int | None = None) -> Writer:
@@ -197,7 +199,9 @@ def _admit(upload: Upload) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMISSION])
     limit = settings.UPLOADS_UNFINISHED_LIMIT
     if unfinished().filter(owner=upload.owner).count() >= limit:
-        raise TooManyUploads(f"You have {limit} unfinished uploads, no more are kept. Finish or cancel one first.")
+        raise TooManyUploads(
+            "You have %(count)s unfinished uploads, no more are kept. Finish or cancel one first.", count=limit
+        )
     root = Path(settings.MEDIA_ROOT)
     with _room():
         root.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import translation
 
 from accounts.models import User
 from jobs.errors import Conflict, JobError, NotFound, TooLarge
 from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
-from jobs.uploads.access import Authenticate, not_ours, request_of, who, with_our_token
+from jobs.uploads.access import Authenticate, language_of, not_ours, request_of, who, with_our_token
 from jobs.uploads.receiving import check_offset, hold, receive_into, settle
 from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
 from jobs.uploads.threads import in_thread
@@ -201,7 +202,8 @@ def _refusal(error: JobError, scope: Scope) -> Reply:
         headers = [(b"allow", ", ".join(_methods(scope["path"].removeprefix(BASE))).encode())]
     elif isinstance(error, WrongVersion):
         headers = [(b"tus-version", tus_headers.VERSION)]
-    return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
+    with translation.override(language_of(scope)):
+        return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
 
 
 def _entry(found: resume.Unfinished) -> dict[str, object]:
