@@ -56,3 +56,15 @@ class PersonalToken(models.Model):
     @property
     def scopes(self) -> frozenset[str]:
         return frozenset(self.scope.split())
+
+
+class WrongPasswords(models.Model):
+    """Wrong passwords for one name from one address, see `accounts.throttle`. In Postgres, so that all web processes
+    count together."""
+
+    key = models.CharField(max_length=64, primary_key=True)  # a hash of both: people type passwords into the name
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)  # forgotten from then on
+
+    def __str__(self) -> str:
+        return self.key[:12]

@@ -1,22 +1,24 @@
 """The password door: who gets in, who waits, and what is closed where local login is off."""
 
+import os
 import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from accounts import throttle
-from accounts.models import User
+from accounts.models import User, WrongPasswords
 
 RIGHT = {"username": "alice", "password": "alice has a long password"}
 WRONG = {"username": "alice", "password": "a wrong guess"}
-
-
-@pytest.fixture(autouse=True)
-def _forget() -> None:
-    cache.clear()
 
 
 def signed_in(client: Client) -> bool:
@@ -66,6 +68,44 @@ def test_the_right_password_forgets_the_wrong_ones(client: Client, alice: User) 
         client.post("/sign-in/", RIGHT)
         assert signed_in(client)
         client.post("/sign-out/")
+
+
+def test_after_the_wait_it_begins_anew(client: Client, alice: User, bob: User) -> None:
+    for _ in range(throttle.TRIES):
+        client.post("/sign-in/", WRONG)
+    WrongPasswords.objects.update(ends_at=timezone.now())
+    client.post("/sign-in/", {"username": "bob", "password": "a wrong guess"})
+    assert WrongPasswords.objects.count() == 1  # those that ran out went
+    client.post("/sign-in/", RIGHT)
+    assert signed_in(client)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_web_processes_count_together(alice: User) -> None:
+    """Each thread has a connection of its own, as each process has; all begin at once, with the first wrong one."""
+    together = threading.Barrier(throttle.TRIES)
+
+    def guess() -> None:
+        try:
+            together.wait(timeout=30)
+            Client().post("/sign-in/", WRONG)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(throttle.TRIES) as people:
+        for done in [people.submit(guess) for _ in range(throttle.TRIES)]:
+            done.result()
+    assert WrongPasswords.objects.get().count == throttle.TRIES
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import RequestFactory\n"
+        "from accounts.throttle import throttled\n"
+        "print(throttled(RequestFactory().get('/'), 'alice'))"
+    )
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    other = {**os.environ, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "transcribe.settings"}
+    done = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_where_local_login_is_off_there_is_no_form_and_no_post(client: Client, alice: User, settings: Any) -> None:

@@ -1,39 +1,47 @@
-"""Too many wrong passwords for one name from one address: wait. Counted in the cache, no model.
+"""Too many wrong passwords for one name from one address: wait. Counted in Postgres, by all web processes together.
 
-The default cache is each web process's own memory, so with N processes N times as many tries are possible; a shared
-cache makes it exact. A throttle slows guessing down, it does not replace a long password.
+A throttle slows guessing down, it does not replace a long password.
 """
 
 import hashlib
+from datetime import timedelta
 
-from django.core.cache import cache
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import WrongPasswords
 
 TRIES = 10
-WAIT_SECONDS = 15 * 60
+WAIT = timedelta(minutes=15)
 
 
 def throttled(request: HttpRequest, name: str) -> bool:
     """Whether this name and address have used up their tries; asked before a password is looked at."""
-    return int(cache.get(_key(request, name), 0)) >= TRIES
+    return _counted(_key(request, name)).filter(count__gte=TRIES).exists()
 
 
 def failed(request: HttpRequest, name: str) -> None:
     """Count one wrong password; the first one starts the clock."""
-    key = _key(request, name)
-    if not cache.add(key, 1, WAIT_SECONDS):
-        try:
-            cache.incr(key)
-        except ValueError:  # ran out between the two calls
-            cache.add(key, 1, WAIT_SECONDS)
+    key, now = _key(request, name), timezone.now()
+    if _counted(key).update(count=F("count") + 1):
+        return
+    WrongPasswords.objects.filter(ends_at__lte=now).delete()  # everybody's: nothing else sweeps them
+    _, first = WrongPasswords.objects.get_or_create(key=key, defaults={"count": 1, "ends_at": now + WAIT})
+    if not first:  # another request was faster
+        _counted(key).update(count=F("count") + 1)
 
 
 def succeeded(request: HttpRequest, name: str) -> None:
     """Forget the wrong ones."""
-    cache.delete(_key(request, name))
+    WrongPasswords.objects.filter(key=_key(request, name)).delete()
+
+
+def _counted(key: str) -> QuerySet[WrongPasswords]:
+    return WrongPasswords.objects.filter(key=key, ends_at__gt=timezone.now())
 
 
 def _key(request: HttpRequest, name: str) -> str:
-    """Hashed: a name may hold what a cache key must not, and people type passwords into the wrong field."""
+    """Hashed: a database may be read by more people than those who may know what was typed here."""
     pair = f"{name.strip().casefold()}\0{request.META.get('REMOTE_ADDR', '')}"
-    return "sign-in:" + hashlib.sha256(pair.encode()).hexdigest()
+    return hashlib.sha256(pair.encode()).hexdigest()
