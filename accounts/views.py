@@ -10,6 +10,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,6 +20,7 @@ from accounts import island
 from accounts.forms import SignInForm
 from accounts.links import holder
 from accounts.models import User
+from accounts.oidc_views import end_session_address
 
 
 class SignIn(LoginView):
@@ -28,7 +30,8 @@ class SignIn(LoginView):
     form_class = SignInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "local_login": settings.LOCAL_LOGIN}
+        provider = settings.OIDC_PROVIDER_NAME if settings.OIDC_ISSUER else ""
+        return {**super().get_context_data(**kwargs), "local_login": settings.LOCAL_LOGIN, "provider": provider}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Checked here too: a form that is not shown must not work either."""
@@ -45,12 +48,28 @@ class SignOut(LogoutView):
     """The way out, for everything this browser kept of us."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        leave = end_session_address(request)  # asked while there is a session
         answer = super().post(request, *args, **kwargs)
+        if leave:
+            answer = redirect(leave)
         answer["Clear-Site-Data"] = '"cache", "storage"'  # not "cookies": it would take those of our neighbours too
         return answer
 
 
 sign_out = SignOut.as_view()
+
+
+@login_not_required
+@never_cache
+def administration_sign_in(request: HttpRequest) -> HttpResponse:
+    """One door: the administration's own form knows neither the throttle nor LOCAL_LOGIN nor the provider.
+
+    Who is signed in and may not enter is told so by the sign-in page; the provider would send them round in circles.
+    """
+    to_provider = settings.OIDC_ISSUER and not settings.LOCAL_LOGIN and not request.user.is_authenticated
+    target = reverse("sign-in-provider" if to_provider else "sign-in")
+    query = request.META.get("QUERY_STRING", "")
+    return redirect(f"{target}?{query}" if query else target)
 
 
 @login_not_required  # a script asks: it is told so, not sent to a page

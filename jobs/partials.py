@@ -26,6 +26,7 @@ from jobs.states import FINAL, RunState
 
 FIRST_LANGUAGES = ("en", "de")  # of every list of them
 SEGMENTS_AT_ONCE = 200  # in the page itself: the first text is there at once
+EARLIER_SHOWN = 10  # transcriptions of the same recording before the current one
 SEGMENTS_AFTER = 1000  # in each later part, which the page fetches by itself
 
 
@@ -111,6 +112,7 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
         "open": run is not None and run.state not in FINAL,
         **_again(run),
         "history": _history(run) if run else [],
+        "earlier": list(job.runs.exclude(pk=run.pk).order_by("-number")[:EARLIER_SHOWN]) if run else [],
         "player": player_of(job),
         "formats": exports.FORMATS,
     }
@@ -185,10 +187,13 @@ def _again(run: Run | None) -> dict[str, object]:
 
 
 def _history(run: Run) -> list[RunEvent]:
-    """The moves as people want them: a stage entered once more (the next stretch, a retry) is not said again."""
+    """The moves as people want them: a stage entered once more (the next stretch) is not said again, but another
+    attempt is."""
     told: list[RunEvent] = []
     for event in run.events.order_by("pk"):
-        if not told or words.event(event) != words.event(told[-1]):
+        last = told[-1] if told else None
+        again = last is not None and words.event(event) == words.event(last)
+        if last is None or not again or (event.attempt or 1) > (last.attempt or 1):
             told.append(event)
     return told
 

@@ -1,81 +1,28 @@
 """Real Chromium on the real server: what scripts and sockets make of the pages."""
 
-import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from django.db import connection
-from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
+from jobs.browsing import listen
 from jobs.live import announce
 from jobs.models import Job
 from jobs.services.finish import finish
 from jobs.speaking import speak
-from transcribe.provision import find_browser
-from transcribe.screenshots import served
 
 Make = Callable[..., Job]
 
 
-@pytest.fixture(scope="module")
-def address(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server on the test database; DEBUG gives it static files without collecting them first."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", database.geturl())
-        patch.setenv("MEDIA_ROOT", str(tmp_path_factory.mktemp("media")))
-        patch.setenv("DEBUG", "true")
-        with served() as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
-        yield playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-
-
-@pytest.fixture
-def page(chromium: Browser, transactional_db: None, address: str, alice: User) -> Iterator[Page]:
-    """Alice's browser; a complaint in its console fails the test."""
-    client = Client()
-    client.force_login(alice)
-    context = chromium.new_context(base_url=address)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: note(complaints, said))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def note(complaints: list[str], said: ConsoleMessage) -> None:
-    left_early = "closed before the connection is established" in said.text  # a page left while its socket opened
-    if said.type in ("error", "warning") and not left_early:
-        complaints.append(said.text)
-
-
-def listen(page: Page, path: str) -> None:
-    """Open a page and wait until its socket is open: from then on nothing that is announced is missed."""
-    page.goto(path)
-    page.locator("html[data-live=on]").wait_for()
-
-
 def words(page: Page) -> list[str]:
-    return page.locator("#transcript p").all_text_contents()
+    return page.locator("#transcript .said").all_text_contents()
 
 
 def wait_for_words(page: Page, count: int) -> None:
-    expect(page.locator("#transcript p")).to_have_count(count, timeout=10_000)
+    expect(page.locator("#transcript .said")).to_have_count(count, timeout=10_000)
 
 
 def test_text_grows_in_time_order_whatever_arrives_first(page: Page, alice: User, make_job: Make) -> None:

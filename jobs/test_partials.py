@@ -15,7 +15,7 @@ Make = Callable[..., Job]
 
 
 def ids(html: str) -> list[int]:
-    return [int(found) for found in re.findall(r'<li id="s(\d+)"', html)]
+    return [int(found) for found in re.findall(r'<span id="s(\d+)"', html)]
 
 
 def test_a_row_is_one_element_that_finds_its_place(alice: User, make_job: Make) -> None:

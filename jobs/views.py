@@ -9,12 +9,16 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from jobs import exports, partials, samples
+from jobs import exports, listing, partials, samples
 from jobs.errors import JobError
+from jobs.listening import speech_strip
+from jobs.listing import Wish, find
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
@@ -23,21 +27,27 @@ from jobs.services.retry import retry
 from jobs.states import FINAL
 
 PAGE = 50
+SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
 
 
 @require_GET
 def recordings(request: HttpRequest) -> HttpResponse:
-    """The dashboard: newest first, a page of 50, searched by name."""
-    search = request.GET.get("q", "").strip().replace("\x00", "")
-    mine = Job.objects.visible_to(request.user).select_related("current_run").order_by("-created_at", "pk")
-    found = mine.filter(title__icontains=search) if search else mine
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    """The dashboard: newest first, a page of 50, by state and by name."""
+    wish = Wish.read(request.GET.get("q", ""), request.GET.get("state", ""))
+    mine = Job.objects.visible_to(request.user)
+    filters = listing.filters(mine, wish)
+    chosen = next(each for each in filters if each.chosen)
+    paginator = Paginator(find(mine, wish), PAGE)
+    paginator.count = chosen.count  # known already: one query less
+    shown = paginator.get_page(request.GET.get("page"))
     context = {
-        "page": page,
-        "rows": partials.rows(list(page.object_list)),
-        "search": search,
-        "empty": not search and not page.paginator.count,
-        "newest": not search and page.number == 1,
+        "page": shown,
+        "rows": partials.rows(list(shown.object_list)),
+        "search": wish.search,
+        "state": wish.state,
+        "filters": filters,
+        "chosen": chosen,
+        "empty": not wish.search and not filters[0].count,
     }
     return render(request, "jobs/recordings.html", context)
 
@@ -69,7 +79,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     run = found.current_run
     last = partials.last_segment(run)  # read first: what is stored from here on comes over the socket
     part = _part(run, request.GET.get("after", ""), partials.SEGMENTS_AT_ONCE)
-    context = {**partials.job_context(found), "part": part, "last": last}
+    context = {**partials.job_context(found), "part": part, "last": last, "strip": speech_strip(run), "speeds": SPEEDS}
     return render(request, "jobs/job.html", context)
 
 
@@ -132,12 +142,20 @@ def _mine(request: HttpRequest, job_id: UUID) -> Job:
 
 
 def _act(request: HttpRequest, job_id: UUID, verb: Callable[[Job], object]) -> HttpResponse:
+    """Then back to the page the button was on: the list says where it is, the recording's own page says nothing."""
     found = _mine(request, job_id)
     try:
         verb(found)
     except JobError as error:
         messages.error(request, error.detail)
-    return redirect("job", found.pk)
+    return redirect(_back(request) or reverse("job", args=[found.pk]))
+
+
+def _back(request: HttpRequest) -> str:
+    """A path of this site, or nothing."""
+    path = request.POST.get("next", "")
+    safe = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    return path if safe else ""
 
 
 def _part(run: Run | None, after: str, limit: int) -> partials.Part:

@@ -5,7 +5,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from jobs.models import Run, RunEvent
+from jobs.models import Run, RunEvent, Segment
 from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
 from jobs.services import begin
 from jobs.services.finish import REFUSALS
@@ -39,6 +39,9 @@ NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
         "The recording is kept. Choose another model, or no translation, under “Run again with other options”."
     ),
 }
+UNSURE = -0.8  # mean logarithm of the probabilities; the engine itself tries again below -1
+NO_SPEECH = 0.6  # probability
+REPEATING = 2.4  # times the text can be compressed
 ICONS = {
     RunState.QUEUED: "clock",
     RunState.RUNNING: "audio-lines",
@@ -67,6 +70,16 @@ def event(moved: RunEvent) -> str:
     return f"{said}: {cause}" if cause else said
 
 
+def attempt(moved: RunEvent) -> str:
+    """Which try it was, from the second on; empty for the first."""
+    return _("attempt %(number)d") % {"number": moved.attempt} if (moved.attempt or 1) > 1 else ""
+
+
+def can_run_again(run: Run | None) -> bool:
+    """Whether "Run again" is offered: it has ended, and the recording was kept."""
+    return run is not None and run.state in FINAL and run.reason not in REFUSALS
+
+
 def length(seconds: float | None) -> str:
     """A length of time as "1 h 2 min", "5 min" or "42 s"."""
     if seconds is None:
@@ -87,6 +100,11 @@ def clock(seconds: float) -> str:
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(seconds: float) -> str:
+    """A moment as addresses name it: seconds, as exact as needed."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def size(count: int) -> str:
@@ -124,6 +142,17 @@ def place(progress: Progress) -> str:
     if not before:
         return _("next in line")
     return ngettext("%(count)d before it", "%(count)d before it", before) % {"count": before}
+
+
+def doubt(segment: Segment) -> str:
+    """Why these words may be wrong; empty where nothing speaks against them. The scores are Whisper's own."""
+    if _above(segment.compression_ratio, REPEATING):
+        return _("These words repeat themselves. They may not have been said.")
+    if _above(segment.no_speech_probability, NO_SPEECH):
+        return _("There may be no speech here.")
+    if segment.average_log_probability is not None and segment.average_log_probability < UNSURE:
+        return _("The model was unsure of these words.")
+    return ""
 
 
 def waiting(run: Run, progress: Progress) -> str:
@@ -177,3 +206,7 @@ def _running(run: Run, progress: Progress) -> str:
     facts = _("%(percent)d %% done") % {"percent": progress.percent}
     time = left(progress)
     return f"{doing}: {facts}, {time}." if time else f"{doing}: {facts}."
+
+
+def _above(score: float | None, limit: float) -> bool:
+    return score is not None and score > limit

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.refresh.refresh_sign_in",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -132,6 +133,17 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 LOCAL_LOGIN = env.flag("LOCAL_LOGIN", EMBEDDED)
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "accounts.oidc.ProviderBackend"]
+# An OpenID Connect provider, such as Authentik; its discovery document is read below this address. Empty: none.
+OIDC_ISSUER = env.text("OIDC_ISSUER", "")  # exactly as its tokens say it, the final slash too
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID") if OIDC_ISSUER else ""
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET") if OIDC_ISSUER else ""
+OIDC_PROVIDER_NAME = env.text("OIDC_PROVIDER_NAME", "Authentik")  # as the button says it
+OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email")
+OIDC_ALLOWED_GROUPS = env.names("OIDC_ALLOWED_GROUPS")  # empty: whoever the provider lets through
+OIDC_STAFF_GROUPS = env.names("OIDC_STAFF_GROUPS")  # empty: the administration decides who is staff
+OIDC_SUPERUSER_GROUPS = env.names("OIDC_SUPERUSER_GROUPS")
+OIDC_REFRESH_SECONDS = env.number("OIDC_REFRESH_SECONDS", 900, minimum=60)  # then the provider is asked again
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -163,7 +175,10 @@ SECURE_CSP = {
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
-    "form-action": ["'self'"],
+    "form-action": [
+        "'self'",
+        *([f"{urlsplit(OIDC_ISSUER).scheme}://{urlsplit(OIDC_ISSUER).netloc}"] if OIDC_ISSUER else []),
+    ],
 }
 
 # --- Language, time, static files -----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThrough
 # Text and percent read in one step: two questions could see two states.
 IN_THE_MIDDLE = """() => {
     const percent = document.querySelector("#status[data-state=running] progress")?.value ?? 0;
-    const words = document.querySelectorAll("#transcript p").length;
+    const words = document.querySelectorAll("#transcript .said").length;
     return percent >= 1 && percent <= 99 && words > 0 && {percent, words};
 }"""
 
@@ -228,7 +228,7 @@ def upload(page: Page, recording: Path) -> None:
 
 def texts(page: Page) -> list[str]:
     expect(page.locator("#transcript .more")).to_have_count(0)  # the page fetches a long rest by itself
-    return [text.strip() for text in page.locator("#transcript p").all_text_contents()]
+    return [text.strip() for text in page.locator("#transcript .said").all_text_contents()]
 
 
 def download(page: Page, name: str, folder: Path) -> str:

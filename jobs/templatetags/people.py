@@ -1,5 +1,6 @@
 """Filters and one tag that say facts the way people read them."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -7,13 +8,14 @@ from django import template
 from django.conf import settings
 from django.utils.safestring import SafeString
 
-from jobs import words
+from jobs import passages, words
 from jobs.states import RunState
 
 register = template.Library()
 
 register.filter("length", words.length)
 register.filter("clock", words.clock)
+register.filter("moment", words.moment)
 register.filter("size", words.size)
 register.filter("language", words.language)
 register.filter("stage", words.stage)
@@ -22,6 +24,11 @@ register.filter("event_words", words.event)
 register.filter("time_left", words.left)
 register.filter("waiting", words.waiting)
 register.filter("next_step", words.next_step)
+register.filter("doubt", words.doubt)
+register.filter("attempt", words.attempt)
+register.filter("can_run_again", words.can_run_again)
+register.filter("passages", passages.passages)
+register.filter("space_after", passages.space_after)
 
 
 @register.filter
@@ -34,6 +41,14 @@ def state_icon(state: str) -> str:
 def percent_of(probability: float) -> int:
     """0..1 as a whole percentage."""
     return round(100 * probability)
+
+
+@register.simple_tag
+def strip(spans: Iterable[tuple[float, float]], duration: float) -> str:
+    """Spans of seconds as the path of an SVG that is 1000 wide and 10 high."""
+    scale = 1000 / duration
+    blocks = [(start * scale, max(0.5, (end - start) * scale)) for start, end in spans]
+    return "".join(f"M{left:.1f} 0h{width:.1f}v10h-{width:.1f}z" for left, width in blocks)
 
 
 @register.simple_tag

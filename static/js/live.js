@@ -1,43 +1,56 @@
 // What fragments cannot do by themselves. The server sends rows and text as they change; here new rows find their
 // place in the list, and text finds its place in time: parts of a recording are transcribed side by side, so what
 // arrives last is not always what was said last.
+import { list as transcript, start as startTranscript } from "./transcript.js";
+
 const list = document.getElementById("recordings");
-const transcript = document.getElementById("transcript");
 
 // --- The list: a row the page does not have yet ----------------------------------------------------------------------
+// A row that is here stays until the page is loaded again, even when its new state does not fit the filter: nothing
+// slips away under somebody's pointer, and how it ended can be seen. A row that is not here is added only where it fits.
+function fits(row) {
+  const name = row.querySelector(".row-title").textContent.toLowerCase();
+  return list.dataset.states.split(" ").includes(row.dataset.state) && name.includes(list.dataset.search.toLowerCase());
+}
+
+/** The row to stand before, null for the end; undefined where it belongs to another page. */
+function placeFor(row) {
+  const created = Number(row.dataset.created);
+  const next = [...list.children].find((other) => Number(other.dataset.created) < created);
+  if (next === list.firstElementChild && list.dataset.newest === undefined) return undefined;
+  return next || list.dataset.oldest !== undefined ? (next ?? null) : undefined;
+}
+
+const seen = new Map(); // row id -> its state, also of rows that this page does not show
+
 function makeRoom(html) {
   const box = document.createElement("template");
   box.innerHTML = html;
-  for (const row of box.content.querySelectorAll("li[id^='job-'][data-created]")) {
-    if (document.getElementById(row.id)) continue;
+  for (const row of box.content.querySelectorAll("li[id^='job-']")) {
+    const here = document.getElementById(row.id);
+    if ((seen.get(row.id) ?? here?.dataset.state) !== row.dataset.state) countAgain();
+    seen.set(row.id, row.dataset.state);
+    if (here || row.dataset.created === undefined) continue;
     if (document.getElementById("empty")) return location.reload();
-    const newest = Number(list?.firstElementChild?.dataset.created ?? Infinity);
-    if (list?.dataset.newest === undefined || Number(row.dataset.created) < newest) continue;
+    const next = list && fits(row) ? placeFor(row) : undefined;
+    if (next === undefined) continue;
     const place = document.createElement("li");
     place.id = row.id;
-    list.prepend(place);
+    list.insertBefore(place, next);
   }
 }
 
-// --- The transcript: in time order, each stretch once ----------------------------------------------------------------
-const known = new Map(); // element id -> element
-
-function comesBefore(other, item) {
-  // The mark of text still to be fetched stands behind the last stretch it follows; one without a time counts for nothing.
-  if (other.classList.contains("more")) return Number(other.dataset.after) < Number(item.dataset.start);
-  return Number(other.dataset.start) <= Number(item.dataset.start);
+/** The counts of the filters, at most every second: a row that left or came may be on another page. */
+let counting;
+function countAgain() {
+  if (counting || !document.getElementById("filters")) return;
+  counting = setTimeout(() => {
+    counting = undefined;
+    window.htmx.ajax("GET", location.href, { target: "#filters", select: "#filters", swap: "outerHTML" });
+  }, 1000);
 }
 
-function settle(item) {
-  const twin = known.get(item.id);
-  if (twin && twin !== item) twin.remove();
-  known.set(item.id, item);
-  let before = transcript.lastElementChild;
-  while (before && (before === item || !comesBefore(before, item))) before = before.previousElementSibling;
-  if (item.previousElementSibling === before) return;
-  before ? before.after(item) : transcript.prepend(item);
-}
-
+// --- The transcript: text that this page missed ------------------------------------------------------------------------
 function hear(html) {
   const [, run] = /id="status" data-run="([^"]*)"/.exec(html) ?? [];
   const [, before] = /<ol id="transcript" data-before="(\d+)"/.exec(html) ?? [, 0];
@@ -49,17 +62,11 @@ function hear(html) {
     const source = `${transcript.dataset.source}?run=${run}&newer=${last}`;
     window.htmx.ajax("GET", source, { target: "#transcript", swap: "beforeend" });
   }
-  const sent = [...html.matchAll(/<li id="s(\d+)"/g)].map((found) => Number(found[1]));
+  const sent = [...html.matchAll(/<span id="s(\d+)"/g)].map((found) => Number(found[1]));
   transcript.dataset.last = Math.max(last, ...sent);
 }
 
-if (transcript) {
-  for (const item of transcript.querySelectorAll("li[data-start]")) known.set(item.id, item);
-  new MutationObserver((changes) => {
-    for (const change of changes)
-      for (const node of change.addedNodes) if (node.dataset?.start && node.isConnected) settle(node);
-  }).observe(transcript, { childList: true });
-}
+if (transcript) startTranscript();
 
 // --- The connection: its loss is said, and its return needs no click --------------------------------------------------
 const root = document.documentElement;
