@@ -12,6 +12,7 @@ def build() -> ProtocolTypeRouter:
     django: Any = get_asgi_application()
 
     from accounts.tokens import uploader
+    from jobs.openai.door import AudioDoor
     from jobs.routing import live
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
@@ -20,7 +21,12 @@ def build() -> ProtocolTypeRouter:
     from transcribe.origin import same_origin
     from transcribe.request_id import WithRequestId
 
-    doors: dict[str, App] = {"/api/v1/upload": UploadDoor(uploader), "/api/v1/uploads/": TusDoor(uploader)}
+    doors: dict[str, App] = {
+        "/api/v1/upload": UploadDoor(uploader),
+        "/api/v1/uploads/": TusDoor(uploader),
+        "/v1/audio/transcriptions": AudioDoor("transcribe", uploader),
+        "/v1/audio/translations": AudioDoor("translate", uploader),
+    }
     return ProtocolTypeRouter({"http": WithRequestId(Gate(django, doors)), "websocket": same_origin(live)})
 
 

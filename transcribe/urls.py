@@ -9,6 +9,7 @@ urlpatterns = [
     path("admin/login/", administration_sign_in),
     path("admin/", admin.site.urls),
     path("api/", include(api.urlpatterns)),
+    path("v1/", include("jobs.openai.urls")),
     path("", include("transcribe.theme.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.urls")),

@@ -10,16 +10,15 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError
 
-from jobs.errors import BadUpload, JobError
+from jobs.errors import JobError
 from jobs.models import Job
 from jobs.uploads import answers, store
 from jobs.uploads.access import Authenticate, from_our_site, not_ours, request_of, who, with_our_token
 from jobs.uploads.form import FormReader
-from jobs.uploads.intake import Admission, Intake
+from jobs.uploads.intake import FORM_BYTES, Admission, Intake, receive_form
 from jobs.uploads.refusals import Unavailable, WrongMethod
 from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length
 
-FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
 logger = logging.getLogger(__name__)
 
 
@@ -55,16 +54,7 @@ class UploadDoor:
 
     async def _take(self, scope: Scope, request: ASGIRequest, body: Body) -> Job:
         intake, reader = await self._admit(scope, request)
-        try:
-            while (piece := await body.next()) is not None:
-                store.check_size(body.read - FORM_BYTES)  # whatever the bytes are: fields, file, or after the end
-                for event in reader.feed(piece):
-                    await intake.take(event)
-            if not reader.finished:
-                raise BadUpload("The upload ended before the file was complete. Send it again.")
-            return await intake.complete()
-        finally:
-            await intake.abandon()
+        return await receive_form(body, reader, intake)
 
     async def _admit(self, scope: Scope, request: ASGIRequest) -> tuple[Intake, FormReader]:
         """Everything that can be refused before the body is read."""

@@ -1,7 +1,7 @@
 """One form on its way in: its fields in memory, its one file to disk, and nothing left behind unless it is whole."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
@@ -9,13 +9,15 @@ from channels.db import database_sync_to_async
 from accounts.models import User
 from jobs.errors import BadUpload
 from jobs.models import Job
-from jobs.services.options import FIELDS, Options, read_options
+from jobs.services.options import Options, read_options
 from jobs.uploads import store
-from jobs.uploads.form import Event, PartData, PartEnd, PartStart
+from jobs.uploads.form import Event, FormReader, PartData, PartEnd, PartStart
 from jobs.uploads.titles import title_of
+from jobs.uploads.wire import Body
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 8 << 10
+FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
 WRITE_BYTES = 1 << 20  # collected before a thread is asked to write
 
 
@@ -26,6 +28,21 @@ class Admission:
     user: User
     length: int | None  # of the whole body, bytes
     check_form: Callable[[str | None], None]
+    read: Callable[[Mapping[str, str]], Options] = read_options  # the run's options from the form's fields; may block
+
+
+async def receive_form(body: Body, reader: FormReader, intake: "Intake") -> Job:
+    """Read the body into the store and make the job of it. Raises JobError and ClientGone; then nothing is kept."""
+    try:
+        while (piece := await body.next()) is not None:
+            store.check_size(body.read - FORM_BYTES)  # whatever the bytes are: fields, file, or after the end
+            for event in reader.feed(piece):
+                await intake.take(event)
+        if not reader.finished:
+            raise BadUpload("The upload ended before the file was complete. Send it again.")
+        return await intake.complete()
+    finally:
+        await intake.abandon()
 
 
 class Intake:
@@ -33,7 +50,7 @@ class Intake:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._fields: dict[str, str] = {}
+        self.fields: dict[str, str] = {}
         self._part = PartStart("", "")
         self._pending = bytearray()
         self._writer: store.Writer | None = None
@@ -77,7 +94,7 @@ class Intake:
             return
         if self._writer is not None:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
-        self._admission.check_form(self._fields.get("csrfmiddlewaretoken"))
+        self._admission.check_form(self.fields.get("csrfmiddlewaretoken"))
         await self._read_options()
         begin = database_sync_to_async(store.begin, thread_sensitive=False)
         self._writer = await begin(self._admission.user, title_of(part.file_name), self._admission.length)
@@ -85,9 +102,9 @@ class Intake:
     async def _read_options(self) -> Options:
         """Read once, before the file: a model that went away while it travelled is no reason to lose it. Fields after
         the file count too."""
-        asked = {name: self._fields[name] for name in FIELDS if name in self._fields}
-        if asked != self._options[0]:
-            self._options = asked, await database_sync_to_async(read_options, thread_sensitive=False)(asked)
+        if self.fields != self._options[0]:
+            read = database_sync_to_async(self._admission.read, thread_sensitive=False)
+            self._options = self.fields.copy(), await read(self.fields)
         return self._options[1]
 
     async def _data(self, data: bytes) -> None:
@@ -102,7 +119,7 @@ class Intake:
         if self._in_file:
             await self._write()
         else:
-            self._fields[self._part.name] = self._pending.decode(errors="replace")
+            self.fields[self._part.name] = self._pending.decode(errors="replace")
             self._pending.clear()
 
     async def _write(self) -> None:

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from jobs.openai import views
+
+urlpatterns = [
+    path("models", views.models, name="openai-models"),
+    path("models/<str:name>", views.model, name="openai-model"),
+]
