@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from django.urls import reverse
+from django.utils import timezone
 
 from jobs.models import Job, Run
 from jobs.playable import HEAD_BYTES, RENDITION, UNKNOWN, media_type, type_by_head
-from jobs.states import FINAL, Rendition
+from jobs.states import FINAL, Rendition, RunState
 
 SPANS = 400  # more are finer than a screen shows
+PATIENCE = timedelta(hours=6)  # after the text is there; a recording of a day takes minutes
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,7 @@ def player_of(job: Job) -> Player:
     if source.plays and source.path.exists():
         kind: Literal["audio", "video"] = "video" if source.type.startswith("video/") else "audio"
         return Player("ready", kind, reverse("media", args=[job.pk]), source.type)
-    awaited = job.rendition == Rendition.WANTED or (not job.container and _is_open(job.current_run))
-    return Player("making" if awaited and job.path.exists() else "none")
+    return Player("making" if _is_awaited(job) and job.path.exists() else "none")
 
 
 def source_of(job: Job) -> Source:
@@ -74,6 +76,15 @@ def _joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     widest = sorted((gap for gap in gaps if gap[0] > 0), reverse=True)[: SPANS - 1]
     cuts = [0, *sorted(place for _, place in widest), len(spans)]
     return [(spans[first][0], spans[end - 1][1]) for first, end in pairwise(cuts) if first < end]
+
+
+def _is_awaited(job: Job) -> bool:
+    run = job.current_run
+    if run is None or run.state in (RunState.CANCELLING, RunState.CANCELLED):  # that stopped the making too
+        return False
+    if job.rendition == Rendition.WANTED:  # whoever should make it may have been lost
+        return run.finished_at is None or timezone.now() - run.finished_at < PATIENCE
+    return not job.container and _is_open(run)
 
 
 def _is_open(run: Run | None) -> bool:

@@ -83,7 +83,7 @@ class Job(models.Model):
     @property
     def rendition_path(self) -> Path:
         """The sound once more, in a form that browsers play."""
-        return self.folder / "rendition.m4a"
+        return self.folder / "rendition.mp3"
 
 
 class Run(models.Model):

@@ -16,7 +16,7 @@ VIDEO = {
     "mov": ("video/mp4", {"h264", "vp9", "av1"}),
     "webm": ("video/webm", {"vp8", "vp9", "av1"}),
 }
-RENDITION = "audio/mp4"  # of what `worker.rendition` makes
+RENDITION = "audio/mpeg"  # of what `worker.rendition` makes
 UNKNOWN = "application/octet-stream"
 HEADS = (  # (place, bytes): for recordings kept before their container was noted
     (0, b"ID3", "audio/mpeg"),

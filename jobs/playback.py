@@ -13,7 +13,7 @@ from os import fstat
 from typing import BinaryIO
 from uuid import UUID
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
@@ -46,13 +46,14 @@ def media(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
             raise Http404 from None
         rendition = source.path != job.path
         tag = _rendition_tag(job, file) if rendition else f'"{job.sha256}"'
-        suffix = ".m4a" if rendition else "".join(re.findall(r"\.\w{1,5}$", job.title))
+        suffix = ".mp3" if rendition else "".join(re.findall(r"\.\w{1,5}$", job.title))
         headers = HEADERS | saved_as(file_name(job.title, suffix)) | {"ETag": tag, "Accept-Ranges": "bytes"}
         response = _send(request, file, headers | {"Content-Type": source.type})
         if response.streaming:
             kept.pop_all()  # Django closes it with the response, also when the browser left before the end
     # A paused player holds its connection for hours. It may not hold one to the database as well.
-    close_old_connections()
+    if not connection.in_atomic_block:
+        close_old_connections()
     return response
 
 

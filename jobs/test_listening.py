@@ -1,9 +1,11 @@
 """Which file a page plays, and where in it somebody speaks."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from jobs.listening import SPANS, Player, player_of, speech_strip
@@ -78,9 +80,15 @@ def test_a_recording_that_browsers_cannot_play_waits_for_its_rendition(alice: Us
     assert player_of(job) == Player("making")
     assert player_of(given(job, rendition=Rendition.FAILED)) == Player("none")
     assert player_of(given(job, rendition="")) == Player("none")
+    assert player_of(given(job, rendition=Rendition.WANTED)) == Player("making")
+    assert job.current_run is not None
+    Run.objects.filter(pk=job.current_run.pk).update(finished_at=timezone.now() - timedelta(hours=7))
+    assert player_of(given(job)) == Player("none")
+    Run.objects.filter(pk=job.current_run.pk).update(finished_at=None, state="cancelled")
+    assert player_of(given(job)) == Player("none")
     job.rendition_path.write_bytes(b"sound")
     ready = given(job, rendition=Rendition.READY)
-    assert player_of(ready) == Player("ready", "audio", f"/recordings/{job.pk}/media", "audio/mp4")
+    assert player_of(ready) == Player("ready", "audio", f"/recordings/{job.pk}/media", "audio/mpeg")
 
 
 def test_before_a_look_into_it_nothing_is_played(alice: User, make_job: Make) -> None:

@@ -12,15 +12,17 @@ from django.db import DatabaseError, close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from jobs.models import Run, Window
+from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
-from jobs.states import RunState
+from jobs.services.renditions import store_rendition
+from jobs.states import Rendition, RunState
 from worker import contract
-from worker.endings import INTERNAL, EngineAway, failed, refused, stopped
+from worker.endings import ATTEMPTS_ALLOWED, INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.presence import Presence, offered_speed
+from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows
 from worker.watch import Stopped, Watch
 
@@ -65,9 +67,17 @@ class Activities:
     def __post_init__(self) -> None:
         self._decoding = threading.Lock()  # one decode at a time for each worker
 
-    def all(self) -> tuple[list[Callable[..., Any]], list[Callable[..., Any]]]:
-        """Bodies for the media queue and for the engine queue."""
-        return [self.inspect, self.finish_run, self.fail_run], [self.vote_language, self.transcribe_span]
+    def on_media(self) -> list[Callable[..., Any]]:
+        """Bodies for the media queue."""
+        return [self.inspect, self.finish_run, self.fail_run]
+
+    def on_engine(self) -> list[Callable[..., Any]]:
+        """Bodies for the queue of this worker's model."""
+        return [self.vote_language, self.transcribe_span]
+
+    def on_rendition(self) -> list[Callable[..., Any]]:
+        """Bodies for the rendition queue."""
+        return [self.make_rendition]
 
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
@@ -90,7 +100,26 @@ class Activities:
         if chosen:
             plan.store_language(run.pk, chosen, None)
         decided = chosen or Run.objects.values_list("language", flat=True).get(pk=run.pk)
-        return contract.Inspection(spans=0 if last is None else last + 1, vote_needed=last is not None and not decided)
+        return contract.Inspection(
+            spans=0 if last is None else last + 1,
+            vote_needed=last is not None and not decided,
+            rendition=Job.objects.filter(pk=run.job_id, rendition=Rendition.WANTED).exists(),
+        )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @guarded
+    def make_rendition(self, ref: contract.RunRef) -> None:
+        run = Run.objects.select_related("job").filter(pk=ref.run_id, state__in=LISTENED).first()
+        if run is None:
+            raise Stopped
+        try:
+            make_rendition(run, Watch(run.pk, wanted_in=LISTENED))
+        except (Stopped, ApplicationError, CancelledError):
+            raise
+        except Exception:
+            if activity.info().attempt >= ATTEMPTS_ALLOWED:
+                store_rendition(run.job_id, Rendition.FAILED)
+            raise
 
     @activity.defn(no_thread_cancel_exception=True)
     @guarded

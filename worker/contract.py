@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 MEDIA_QUEUE = "media"  # workflows, database and disk, decode at most one at a time for each worker
+RENDITION_QUEUE = "rendition"  # one at a time for each worker: a queue of its own, so that they hold up nothing else
 WORKFLOW = "transcribe"
 
 
@@ -40,10 +41,14 @@ class Start:
 
 @dataclass(frozen=True)
 class Inspection:
-    """`spans` left to hear, and whether the language must be voted on first."""
+    """`spans` left to hear, whether the language must be voted on first, and whether browsers need a rendition.
+
+    Histories from before there were renditions know nothing of the last, and are replayed without.
+    """
 
     spans: int
     vote_needed: bool
+    rendition: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,12 @@ def vote_language(run: RunRef) -> None:
 @activity.defn
 def transcribe_span(span: SpanRef) -> None:
     """Hear the windows of a span that are not done, batch by batch."""
+    raise NotImplementedError
+
+
+@activity.defn
+def make_rendition(run: RunRef) -> None:
+    """Write the sound of the recording in a form that browsers play. Whatever comes of it, the run goes on."""
     raise NotImplementedError
 
 

@@ -1,4 +1,5 @@
 """The decode child: a recording in, samples and speech probabilities out, from a process that can do nothing else.
+Or, told to render, the sound once more in a form that browsers play.
 
 Started by `worker.media` with open files and an empty environment; never imported elsewhere. All code is loaded before
 the process shuts itself in, and only then is the first byte of the recording looked at. Standard output carries one
@@ -16,14 +17,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import av
 
-from worker import landlock
-from worker.sound import RATE, Recording, Refusal
+from worker import landlock, rendition
+from worker.sound import RATE, Recording, Refusal, Samples
 from worker.speech import Detector
 
 SET_PARENT_DEATH_SIGNAL = 1
@@ -34,19 +35,20 @@ UNPACKED_A_SECOND = 96_000 * 4 * 4  # bytes of decoded sound for each second all
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent asks, all numbers: its process id, three open files, the longest recording, bytes of memory."""
+    """What the parent asks: its process id, the longest recording, bytes of memory, and open files: the recording, then
+    samples and speech to `decode` it, or one file to `render` it into.
+    """
 
+    task: str
     parent: int
-    recording: int
-    samples: int
-    speech: int
     limit_seconds: float
     memory: int
+    files: tuple[int, ...]
 
     @classmethod
     def read(cls, words: list[str]) -> "Order":
-        parent, recording, samples, speech, limit_seconds, memory = words
-        return cls(int(parent), int(recording), int(samples), int(speech), float(limit_seconds), int(memory))
+        task, parent, limit_seconds, memory, *files = words
+        return cls(task, int(parent), float(limit_seconds), int(memory), tuple(map(int, files)))
 
 
 def main() -> None:
@@ -54,7 +56,7 @@ def main() -> None:
     order = Order.read(sys.argv[1:])
     _die_with(order.parent)
     try:
-        answer = _obey(order)
+        answer = _decode(order) if order.task == "decode" else _render(order)
     except Refusal as refusal:
         answer = {"refused": refusal.reason}
     except MemoryError:
@@ -65,37 +67,50 @@ def main() -> None:
     _say(answer)
 
 
-def _obey(order: Order) -> dict[str, Any]:
+def _decode(order: Order) -> dict[str, Any]:
     _load_all()
     detector = Detector()
-    status = os.fdopen(os.open("/proc/self/status", os.O_RDONLY), "rb", buffering=0)
+    status = _own_status()
     with (
-        os.fdopen(order.recording, "rb", buffering=0) as file,
-        os.fdopen(order.samples, "wb") as samples,
-        os.fdopen(order.speech, "wb") as speech,
+        os.fdopen(order.files[0], "rb", buffering=0) as file,
+        os.fdopen(order.files[1], "wb") as samples,
+        os.fdopen(order.files[2], "wb") as speech,
     ):
-        _limit(order)
-        landlock.shut_in()
+        _shut_in(order)
         recording = Recording(file)
-        seconds = _write(order, recording, detector, samples, speech)
-    return {"done": _account(recording, seconds) | {"memory": _peak(status)}}
+        count = 0
+        for block in _limited(recording, order.limit_seconds):
+            count += len(block)
+            samples.write(block.tobytes())
+            speech.write(detector.feed(block).tobytes())
+        speech.write(detector.finish().tobytes())
+    return {"done": _account(recording, count / RATE) | {"memory": _peak(status)}}
 
 
-def _write(order: Order, recording: Recording, detector: Detector, samples: BinaryIO, speech: BinaryIO) -> float:
+def _render(order: Order) -> dict[str, Any]:
+    os.nice(10)  # the text comes first
+    _load_all()
+    status = _own_status()
+    with os.fdopen(order.files[0], "rb", buffering=0) as file, os.fdopen(order.files[1], "wb") as output:
+        _shut_in(order)
+        recording = Recording(file, rate=rendition.RATE)
+        count = rendition.write(_limited(recording, order.limit_seconds), output)
+    return {"done": _account(recording, count / rendition.RATE) | {"memory": _peak(status)}}
+
+
+def _limited(recording: Recording, limit_seconds: float) -> Iterator[Samples]:
+    """All sound of the recording, reported as it comes; Refusal where it is more than allowed, and where it is none."""
     count, report = 0, _reporter()
     for block in recording.blocks():
         count += len(block)
-        if count > order.limit_seconds * RATE:
+        if count > limit_seconds * recording.rate:
             raise Refusal("too_long")
-        if recording.unpacked > (order.limit_seconds + 60) * UNPACKED_A_SECOND:
+        if recording.unpacked > (limit_seconds + 60) * UNPACKED_A_SECOND:
             raise Refusal("unpacks")
-        samples.write(block.tobytes())
-        speech.write(detector.feed(block).tobytes())
-        report(count / RATE)
-    speech.write(detector.finish().tobytes())
+        yield block
+        report(count / recording.rate)
     if not count:  # silence has samples; nothing at all is never a success
         raise Refusal("corrupt" if recording.errors or recording.stopped else "no_sound")
-    return count / RATE
 
 
 def _account(recording: Recording, seconds: float) -> dict[str, Any]:
@@ -103,6 +118,7 @@ def _account(recording: Recording, seconds: float) -> dict[str, Any]:
         "seconds": seconds,
         "container": recording.container,
         "codec": recording.codec,
+        "picture": recording.picture,
         "declared": recording.declared,
         "errors": recording.errors,
         "lost": recording.lost,
@@ -141,6 +157,11 @@ def _load_all() -> None:
     av.logging.set_level(av.logging.PANIC)
 
 
+def _shut_in(order: Order) -> None:
+    _limit(order)
+    landlock.shut_in()
+
+
 def _limit(order: Order) -> None:
     written = int(order.limit_seconds * RATE * 2) + (16 << 20)
     processor = int(120 + order.limit_seconds / 2)
@@ -152,6 +173,11 @@ def _limit(order: Order) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (most, most))
+
+
+def _own_status() -> BinaryIO:
+    """Opened while that is possible."""
+    return os.fdopen(os.open("/proc/self/status", os.O_RDONLY), "rb", buffering=0)
 
 
 def _peak(status: BinaryIO) -> int:

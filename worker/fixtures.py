@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 LAYOUTS = {1: "mono", 2: "stereo", 4: "4.0", 6: "5.1"}
@@ -49,13 +50,16 @@ def recording(kind: str, seconds: float = 3.0) -> bytes:
     return encode(tone(seconds, rate, channels), container, codec, rate)
 
 
-def video(seconds: float = 2.0, *, sound: bool) -> bytes:
-    """A small mp4 with pictures, and with or without a sound track."""
+def video(
+    seconds: float = 2.0, *, sound: bool, container: str = "mp4", picture: str = "mpeg4", codec: str = "aac"
+) -> bytes:
+    """A small film with pictures, and with or without a sound track."""
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as output:
-        pictures = output.add_stream("mpeg4", rate=Fraction(10))
+    with av.open(file, "w", format=container) as output:
+        pictures = output.add_stream(picture, rate=Fraction(10))
+        assert isinstance(pictures, VideoStream)
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        track = _add_sound(output, "aac", 44_100, 1) if sound else None  # all streams before the first packet
+        track = _add_sound(output, codec, 44_100, 1) if sound else None  # all streams before the first packet
         for index in range(round(seconds * 10)):
             frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index * 5 % 256, np.uint8), "rgb24")
             output.mux(pictures.encode(frame))
@@ -63,6 +67,13 @@ def video(seconds: float = 2.0, *, sound: bool) -> bytes:
         if track:
             _write_sound(output, track, tone(seconds, 44_100))
     return file.getvalue()
+
+
+def amr(seconds: float) -> bytes:
+    """What old phones record. PyAV cannot write it: the frames hold bits by chance, which sound like a brook."""
+    bits = np.random.default_rng(3)
+    frames = (b"\x3c" + bits.bytes(31) for _ in range(round(seconds * 50)))  # 20 ms of 12.2 kbit/s in each
+    return b"#!AMR\n" + b"".join(frames)
 
 
 def many_tracks(count: int) -> bytes:
@@ -100,6 +111,8 @@ def _add_sound(output: OutputContainer, codec: str, rate: int, channels: int) ->
     stream = output.add_stream(codec, rate=rate)
     assert isinstance(stream, AudioStream)
     stream.layout = LAYOUTS[channels]
+    if codec.startswith("wma"):
+        stream.bit_rate = 64_000  # it has no default
     return stream
 
 

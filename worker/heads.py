@@ -24,6 +24,13 @@ def missing_share(file: BinaryIO) -> float:
     return stated / size if head.startswith(b"RIFF") and size < stated < UNKNOWN_SIZE else 1.0
 
 
+def is_webm(file: BinaryIO) -> bool:
+    """Whether a Matroska file keeps to what WebM allows: its head names the document's type."""
+    head = file.read(64)
+    file.seek(0)
+    return b"\x42\x82\x84webm" in head
+
+
 def mp3_states_length(file: BinaryIO) -> bool:
     """Whether an MP3's first frame counts the frames; without that FFmpeg guesses the length from the bit rate."""
     head = file.read(10)

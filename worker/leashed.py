@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from worker.decode import main; main()"
@@ -31,19 +31,22 @@ class ChildFailed(RuntimeError):
 class Leashed:
     """Use as a context manager; whatever ends the block, the child is dead after it.
 
-    `files` are the recording, samples and speech in this order; the child gets them open and nothing else.
+    `files` are the recording, samples and speech in this order, or to `render` the recording and what it becomes; the
+    child gets them open and nothing else.
     """
 
-    def __init__(self, files: Sequence[IO[bytes]], limit_seconds: float) -> None:
+    def __init__(
+        self, files: Sequence[IO[bytes]], limit_seconds: float, task: Literal["decode", "render"] = "decode"
+    ) -> None:
         self._files = [file.fileno() for file in files]
-        self._limit_seconds = limit_seconds
+        self._limit_seconds, self._task = limit_seconds, task
 
     def __enter__(self) -> Self:
         self._errors = tempfile.TemporaryFile()
-        numbers = [os.getpid(), *self._files, self._limit_seconds, MEMORY]
+        order = [self._task, os.getpid(), self._limit_seconds, MEMORY, *self._files]
         with tempfile.TemporaryDirectory(prefix="decode-") as folder:  # gone again once the child stands in it
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-c", START, str(ROOT), *map(str, numbers)],
+                [sys.executable, "-I", "-c", START, str(ROOT), *map(str, order)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

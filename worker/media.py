@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 from worker import landlock
 from worker.leashed import ChildFailed, Leashed
@@ -52,12 +53,16 @@ class Warning:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Seconds of sound written, what was not right, and FFmpeg's names of container and codec."""
+    """Seconds of sound written, what was not right, and FFmpeg's names of container and codecs.
+
+    `picture` is the codec of moving pictures, empty where there are none.
+    """
 
     duration: float
     warnings: tuple[Warning, ...]
     container: str
     codec: str
+    picture: str
 
 
 def landlock_problem() -> str | None:
@@ -92,7 +97,7 @@ def decode(
             if os.fstat(recording.fileno()).st_size == 0:
                 raise _refusal("empty", limit_seconds)
             leashed = files.enter_context(Leashed([recording, *written], limit_seconds))
-            decoded = _follow(leashed, written, limit_seconds, on_progress, should_stop)
+            decoded = _accept(_follow(leashed, limit_seconds, on_progress, should_stop), written)
         for part, path in reversed(
             list(zip(parts, (samples, speech), strict=True))
         ):  # samples last: with them all is there
@@ -103,13 +108,43 @@ def decode(
             part.unlink(missing_ok=True)
 
 
+def render(
+    source: Path,
+    target: Path,
+    *,
+    limit_seconds: float,
+    require_sandbox: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Write the sound of `source` to `target` once more, in a form that browsers play (see `worker.rendition`).
+
+    Times in it are those of `decode`. Arguments and exceptions are those of `decode` too. What an earlier call left
+    behind that was killed is removed; FileNotFoundError also when another call did that to this one.
+    """
+    if require_sandbox and (problem := landlock_problem()):
+        raise SandboxMissing(problem)
+    for left in target.parent.glob(f"{target.name}.*.part"):
+        left.unlink(missing_ok=True)
+    part = target.with_name(f"{target.name}.{uuid4().hex}.part")
+    try:
+        with ExitStack() as files:
+            recording = files.enter_context(source.open("rb"))
+            written = files.enter_context(part.open("wb"))
+            leashed = files.enter_context(Leashed([recording, written], limit_seconds, "render"))
+            _follow(leashed, limit_seconds, lambda _seconds: None, should_stop)
+            os.fsync(written.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _follow(
     leashed: Leashed,
-    written: Sequence[IO[bytes]],
     limit_seconds: float,
     on_progress: Callable[[float], object],
     should_stop: Callable[[], bool],
-) -> Decoded:
+) -> dict[str, Any]:
+    """The child's account of what it did."""
     for message in leashed.messages():
         if should_stop():
             raise DecodeStopped
@@ -119,7 +154,7 @@ def _follow(
             case {"refused": str() as reason} if reason in REFUSALS:
                 raise _refusal(reason, limit_seconds)
             case {"done": dict() as account}:
-                return _accept(account, written)
+                return account
     raise _refusal("crashed", limit_seconds)  # it ended without a last word
 
 
@@ -131,7 +166,8 @@ def _accept(account: dict[str, Any], written: Sequence[IO[bytes]]) -> Decoded:
     for file in written:
         os.fsync(file.fileno())
     duration = count / RATE
-    return Decoded(duration, _warnings(account, duration), _name(account, "container"), _name(account, "codec"))
+    names = (_name(account, key) for key in ("container", "codec", "picture"))
+    return Decoded(duration, _warnings(account, duration), *names)
 
 
 def _warnings(account: dict[str, Any], duration: float) -> tuple[Warning, ...]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from jobs.models import Run
 from jobs.services.files import remove_samples
 from jobs.services.plan import PlannedWindow, store_plan
+from jobs.services.renditions import store_facts
 from worker import media
 from worker.endings import refused
 from worker.plan import plan, windows_per_batch
@@ -41,6 +42,8 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
     cut = plan(probabilities, prepared.decoded.duration, windows_per_batch(speed))
+    found = prepared.decoded
+    store_facts(run.job_id, container=found.container, codec=found.codec, picture=found.picture)
     stored = store_plan(
         run.pk,
         duration=prepared.decoded.duration,

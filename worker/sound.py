@@ -1,4 +1,4 @@
-"""Reads a recording nobody vouches for and gives its sound: 16 kHz, one channel, signed 16 bit. Only PyAV and numpy.
+"""Reads a recording nobody vouches for and gives its sound: one channel, signed 16 bit. Only PyAV and numpy.
 
 Lives inside the decode child. Whatever PyAV raises on such bytes is a fact about the bytes, so errors are counted, not
 passed on; what came before a damaged place is kept, and so is what comes after it, where the demuxer can go on.
@@ -13,9 +13,10 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.packet import Packet
+from av.stream import Disposition
 from numpy.typing import NDArray
 
-from worker.heads import looks_like_media, missing_share, mp3_states_length
+from worker.heads import is_webm, looks_like_media, missing_share, mp3_states_length
 
 type Samples = NDArray[np.int16]
 type SoundPacket = Packet[AudioStream]
@@ -32,11 +33,11 @@ CODECS = (
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "codec_whitelist": CODECS}
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
 # Formats whose header states the length instead of guessing it from the bit rate or the size of the file.
-EXACT = {"flac", "mov", "aiff", "matroska", "wav"}
+EXACT = {"flac", "mov", "aiff", "matroska", "webm", "wav"}
 STREAMS, CHANNELS, RATES = 1000, 64, range(1_000, 768_001)
 READ_FAILURES, DECODE_FAILURES = 20, 1000  # in a row; then the rest counts as unreadable
+COVER = Disposition.attached_pic
 OPPOSED = 0.05  # a mix this weak beside its loudest channel: the channels cancel each other
-BLOCK = RATE  # samples mixed and given at once
 
 
 class SoundError(Exception):
@@ -52,19 +53,21 @@ class Refusal(SoundError):
 
 
 class Recording:
-    """An opened recording: its first readable sound track.
+    """An opened recording: its first readable sound track, at `rate` samples a second.
 
     `errors` places could not be decoded, `lost` seconds went with them; `stopped` says that the rest could not be
     read; `unpacked` counts the bytes of decoded sound. All grow while `blocks` is read.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, rate: int = RATE) -> None:
+        self.rate = rate
         self.errors, self.lost, self.stopped, self.unpacked = 0, 0.0, False, 0
         self._failures = 0
         self._shape: tuple[int, str, str] | None = None
         self._resampler: AudioResampler | None = None
         self._waiting: list[Samples] = []
         self._missing_share, self._mp3_states_length = missing_share(file), mp3_states_length(file)
+        self._is_webm = is_webm(file)
         self._container = _open(file)
         self._stream = _first_sound(self._container)
         self._codec = self._stream.codec_context
@@ -72,7 +75,15 @@ class Recording:
 
     @property
     def container(self) -> str:
-        return str(self._container.format.name).split(",")[0]
+        """FFmpeg's name, and `webm` for those files of its `matroska` that say so: browsers play no others."""
+        name = str(self._container.format.name).split(",")[0]
+        return "webm" if name == "matroska" and self._is_webm else name
+
+    @property
+    def picture(self) -> str:
+        """The codec of the moving pictures; empty where there are none: the cover of a record is not meant."""
+        films = [track for track in self._container.streams.video if not track.disposition & COVER]
+        return _codec_name(films[0]) if films else ""
 
     @property
     def codec(self) -> str:
@@ -136,14 +147,14 @@ class Recording:
         shape = (frame.sample_rate, frame.layout.name, frame.format.name)
         if shape != self._shape:  # joined files change rate or channels in mid-stream; a resampler takes one shape
             yield from self._drain()
-            self._resampler, self._shape = _resampler(frame), shape
+            self._resampler, self._shape = _resampler(frame, self.rate), shape
         self.unpacked += frame.samples * frame.layout.nb_channels * frame.format.bytes
         frame.pts = None  # times may jump; sound is taken as it comes
         try:
             self._keep(frame)
         except Exception:
             self._count(None)
-        if sum(len(part) for part in self._waiting) >= BLOCK:
+        if sum(len(part) for part in self._waiting) >= self.rate:
             yield self._mixed()
 
     def _keep(self, frame: AudioFrame | None) -> None:
@@ -204,10 +215,14 @@ def _first_sound(container: Any) -> Any:
     return readable[0]
 
 
-def _resampler(frame: AudioFrame) -> AudioResampler:
+def _codec_name(track: Any) -> str:
+    return str(track.codec_context.codec.canonical_name) if track.codec_context else "unknown"
+
+
+def _resampler(frame: AudioFrame, rate: int) -> AudioResampler:
     channels = frame.layout.nb_channels
     if frame.sample_rate not in RATES or not 1 <= channels <= CHANNELS:
         raise Refusal("corrupt")
     named = "channels" not in frame.layout.name  # FFmpeg cannot fold "16 channels" of unknown places into two
     layout = "mono" if channels == 1 else "stereo" if named else frame.layout.name
-    return AudioResampler(format="s16", layout=layout, rate=RATE, threads=1)
+    return AudioResampler(format="s16", layout=layout, rate=rate, threads=1)

@@ -40,6 +40,6 @@ def test_a_lost_session_is_replaced(run: Run) -> None:
     looking = ActivityEnvironment().run(lambda: Watch(run.pk))
     with connection.cursor() as cursor, pytest.raises(Exception, match=r"terminat|closed"):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    assert looking._running()
+    assert looking._wanted()
     Run.objects.update(state="cancelling")
-    assert not looking._running()
+    assert not looking._wanted()

@@ -6,13 +6,14 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from worker import contract
 from worker.workflows import TranscribeWorkflow
@@ -21,8 +22,11 @@ from worker.workflows import TranscribeWorkflow
 class Bodies:
     """Records what was called; `spans` and `vote` are what inspect answers, `trouble` raises in a span."""
 
-    def __init__(self, spans: int = 2, vote: bool = False, trouble: Exception | None = None) -> None:
-        self.spans, self.vote, self.trouble = spans, vote, trouble
+    def __init__(
+        self, spans: int = 2, vote: bool = False, trouble: Exception | None = None, rendition: bool = False
+    ) -> None:
+        self.spans, self.vote, self.trouble, self.rendition = spans, vote, trouble, rendition
+        self.refuses_rendition = False
         self.calls: list[str] = []
         self.run_id = ""
         self.failures: list[contract.Failure] = []
@@ -31,16 +35,31 @@ class Bodies:
         self.hold = False
 
     def all(self) -> list[Callable[..., Any]]:
-        return [self.inspect, self.vote_language, self.transcribe_span, self.finish_run, self.fail_run]
+        bodies: list[Callable[..., Any]] = [
+            self.inspect,
+            self.vote_language,
+            self.transcribe_span,
+            self.finish_run,
+            self.fail_run,
+        ]
+        return [*bodies, self.make_rendition]
 
     @activity.defn
     async def inspect(self, run: contract.RunRef) -> contract.Inspection:
         self._note(run.run_id, "inspect")
-        return contract.Inspection(spans=self.spans, vote_needed=self.vote)
+        return contract.Inspection(spans=self.spans, vote_needed=self.vote, rendition=self.rendition)
 
     @activity.defn
     async def vote_language(self, run: contract.RunRef) -> None:
         self._note(run.run_id, "vote")
+
+    @activity.defn
+    async def make_rendition(self, run: contract.RunRef) -> None:
+        self._note(run.run_id, "rendition")
+        if self.refuses_rendition:
+            raise ApplicationError("It cannot be read.", type="corrupt", non_retryable=True)
+        await self._work()
+        self._note(run.run_id, "rendered")
 
     @activity.defn
     async def transcribe_span(self, span: contract.SpanRef) -> None:
@@ -84,6 +103,7 @@ async def running(address: str, bodies: Bodies, spans_at_once: int = 2) -> Async
     async with (
         Worker(client, task_queue=media, workflows=[TranscribeWorkflow], activities=bodies.all()),
         Worker(client, task_queue=engine, activities=bodies.all()),
+        Worker(client, task_queue=contract.RENDITION_QUEUE, activities=bodies.all()),
     ):
         yield await client.start_workflow(contract.WORKFLOW, start, id=run_id, task_queue=media)
 
@@ -124,6 +144,54 @@ async def test_a_run_that_was_stopped_is_not_failed(temporal_address: str) -> No
         await handle.result()
     assert bodies.failures == []
     assert "finish" not in bodies.calls
+
+
+async def test_the_text_waits_for_no_rendition_and_the_workflow_does(temporal_address: str) -> None:
+    bodies = Bodies(spans=1, rendition=True)
+    bodies.hold = True
+    async with running(temporal_address, bodies) as handle, asyncio.timeout(20):
+        await bodies.holding.wait()
+        bodies.hold = False
+        await handle.result()
+    assert bodies.calls.index("rendition") < bodies.calls.index("finish")
+    assert sorted(bodies.calls) == ["finish", "inspect", "rendered", "rendition", "span 0"]
+
+
+async def test_a_rendition_that_fails_fails_nothing(temporal_address: str) -> None:
+    bodies = Bodies(spans=1, rendition=True)
+    bodies.refuses_rendition = True
+    async with running(temporal_address, bodies) as handle:
+        await handle.result()
+    assert bodies.failures == []
+    assert sorted(bodies.calls) == ["finish", "inspect", "rendition", "span 0"]
+
+
+async def test_a_rendition_outlives_a_run_that_failed(temporal_address: str) -> None:
+    trouble = ApplicationError("It crashed twice.", type="poison", non_retryable=True)
+    bodies = Bodies(spans=2, rendition=True, trouble=trouble)
+    async with running(temporal_address, bodies) as handle:
+        await handle.result()
+    assert [failure.code for failure in bodies.failures] == ["poison"]
+    assert "rendered" in bodies.calls
+
+
+async def test_a_cancel_stops_the_rendition_too(temporal_address: str) -> None:
+    bodies = Bodies(spans=0, rendition=True)
+    bodies.hold = True
+    async with running(temporal_address, bodies) as handle, asyncio.timeout(20):
+        await bodies.holding.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    assert "rendition" in bodies.calls
+    assert "rendered" not in bodies.calls
+
+
+async def test_a_workflow_begun_by_the_first_version_goes_on() -> None:
+    """Recorded with version 0.1: a language vote, three spans, two at once."""
+    told = (Path(__file__).parent / "history_0.1.json").read_text()
+    async with asyncio.timeout(20):  # one that goes another way than its history is asked again, without end
+        await Replayer(workflows=[TranscribeWorkflow]).replay_workflow(WorkflowHistory.from_json("old", told))
 
 
 async def test_a_fault_in_the_workflow_ends_it(temporal_address: str) -> None:

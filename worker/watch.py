@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -25,12 +25,12 @@ class Stopped(Exception):
 class Watch:
     """Call `poll` about each second while something else works."""
 
-    def __init__(self, run_id: UUID) -> None:
-        self._run_id = run_id
+    def __init__(self, run_id: UUID, wanted_in: Collection[RunState] = (RunState.RUNNING,)) -> None:
+        self._run_id, self._wanted_in = run_id, wanted_in
         self._looked_at = time.monotonic()
 
     def poll(self) -> None:
-        """Heartbeat. Raises Stopped when the run is not running any more, CancelledError when Temporal says so."""
+        """Heartbeat. Raises Stopped when the run is not wanted any more, CancelledError when Temporal says so."""
         activity.heartbeat()
         if activity.is_cancelled():
             raise CancelledError("cancelled")
@@ -38,7 +38,7 @@ class Watch:
         # Temporal is down. The row knows at once.
         if time.monotonic() - self._looked_at >= ROW_SECONDS:
             self._looked_at = time.monotonic()
-            if not self._running():
+            if not self._wanted():
                 raise Stopped
 
     def should_stop(self) -> bool:
@@ -72,9 +72,9 @@ class Watch:
         finally:
             lock.release()
 
-    def _running(self) -> bool:
+    def _wanted(self) -> bool:
         try:
-            return Run.objects.filter(pk=self._run_id, state=RunState.RUNNING).exists()
+            return Run.objects.filter(pk=self._run_id, state__in=self._wanted_in).exists()
         except DatabaseError:  # away, which says nothing about the run
             close_old_connections()  # Django keeps a broken one, and would never see the database come back
             return True

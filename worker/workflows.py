@@ -24,10 +24,27 @@ STOPPED = "stopped"  # the run was cancelled, deleted or has ended: nothing to r
 # that says "running". Failed, the scheduler starts another workflow, which goes on from the rows.
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[Exception])
 class TranscribeWorkflow:
-    """inspect -> vote on the language where it was not chosen -> hear the spans -> finish."""
+    """inspect -> vote on the language where it was not chosen -> hear the spans -> finish.
+
+    Beside all that, from the inspection on, the rendition of a recording that browsers cannot play.
+    """
+
+    def __init__(self) -> None:
+        self._rendition: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, start: contract.Start) -> None:
+        try:
+            await self._to_an_end(start)
+            if self._rendition is not None:
+                await self._rendition
+        except (asyncio.CancelledError, ActivityError):
+            if self._rendition is not None:
+                self._rendition.cancel()
+                await asyncio.gather(self._rendition, return_exceptions=True)
+            raise
+
+    async def _to_an_end(self, start: contract.Start) -> None:
         try:
             await self._transcribe(start)
         except ActivityError as error:
@@ -40,6 +57,8 @@ class TranscribeWorkflow:
     async def _transcribe(self, start: contract.Start) -> None:
         run = contract.RunRef(start.run_id)
         inspection = await _on_media(contract.inspect, run, start)
+        if inspection.rendition:
+            self._rendition = asyncio.create_task(_render(run, start))
         if inspection.vote_needed:
             await _on_engine(contract.vote_language, run, start)
         await self._hear(start, inspection.spans)
@@ -64,6 +83,15 @@ class TranscribeWorkflow:
             await asyncio.gather(*lanes, return_exceptions=True)
             raise
         await asyncio.gather(*ended)
+
+
+async def _render(run: contract.RunRef, start: contract.Start) -> None:
+    try:
+        await _call(contract.make_rendition, run, start, contract.RENDITION_QUEUE)
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        # The activity has said so on the job. The text is worth the same without a player.
 
 
 async def _on_media(body: Any, argument: Any, start: contract.Start) -> Any:

@@ -18,7 +18,7 @@ from jobs.errors import JobError
 from jobs.services.checkpoints import admit_checkpoint, confirm_checkpoint
 from worker.activities import Activities
 from worker.client import connect
-from worker.contract import MEDIA_QUEUE, transcribe_queue
+from worker.contract import MEDIA_QUEUE, RENDITION_QUEUE, transcribe_queue
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
 from worker.media import landlock_problem
 from worker.model import ModelMissing, resolve
@@ -98,11 +98,11 @@ async def _poll(pool: SlotPool, presence: Presence, stop: asyncio.Event) -> None
     client = await _connected(stop)
     if client is None:
         return
-    media, engine = _workers(client, pool, presence)
+    media, engine, rendition = _workers(client, pool, presence)
     logger.info(
         "worker %s is ready: model %s on %s, %d slots", presence.name, pool.loaded.model, pool.device, pool.slots
     )
-    async with media, engine:
+    async with media, engine, rendition:
         await stop.wait()
 
 
@@ -119,14 +119,14 @@ async def _connected(stop: asyncio.Event) -> Client | None:
     return None
 
 
-def _workers(client: Client, pool: SlotPool, presence: Presence) -> tuple[Worker, Worker]:
-    media_bodies, engine_bodies = Activities(pool, presence).all()
+def _workers(client: Client, pool: SlotPool, presence: Presence) -> tuple[Worker, Worker, Worker]:
+    bodies = Activities(pool, presence)
     grace = timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS)
     media = Worker(
         client,
         task_queue=MEDIA_QUEUE,
         workflows=[TranscribeWorkflow],
-        activities=media_bodies,
+        activities=bodies.on_media(),
         activity_executor=ThreadPoolExecutor(MEDIA_THREADS),
         max_concurrent_activities=MEDIA_THREADS,
         graceful_shutdown_timeout=grace,
@@ -134,9 +134,17 @@ def _workers(client: Client, pool: SlotPool, presence: Presence) -> tuple[Worker
     engine = Worker(
         client,
         task_queue=transcribe_queue(pool.loaded.model),
-        activities=engine_bodies,
+        activities=bodies.on_engine(),
         activity_executor=ThreadPoolExecutor(pool.slots),
         max_concurrent_activities=pool.slots,
         graceful_shutdown_timeout=grace,
     )
-    return media, engine
+    rendition = Worker(
+        client,
+        task_queue=RENDITION_QUEUE,
+        activities=bodies.on_rendition(),
+        activity_executor=ThreadPoolExecutor(1),
+        max_concurrent_activities=1,
+        graceful_shutdown_timeout=grace,
+    )
+    return media, engine, rendition
