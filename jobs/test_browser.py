@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
@@ -136,30 +135,6 @@ def test_a_lost_connection_is_said_and_comes_back(page: Page, alice: User, make_
     announce(job.pk)
     wait_for_words(page, 1)
     assert not note.is_visible()
-
-
-def test_upload_leads_to_the_recording(page: Page, tmp_path: Path) -> None:
-    recording = tmp_path / "talk.mp3"
-    recording.write_bytes(b"sound" * 100_000)
-    page.goto("/upload")
-    page.get_by_label("Spoken language").select_option("German")
-    page.locator("input[type=file]").set_input_files(recording)
-    assert page.get_by_text("talk.mp3 · 488 kB").is_visible()
-    page.get_by_role("button", name="Upload").click()
-    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}/$"))
-    assert page.get_by_role("heading", name="talk.mp3").is_visible()
-    job = Job.objects.select_related("current_run").get()
-    assert job.current_run is not None
-    assert job.current_run.options == {"language": "de", "model": None, "task": "transcribe"}
-
-
-def test_an_empty_file_is_a_sentence_and_nothing_is_sent(page: Page, tmp_path: Path) -> None:
-    (tmp_path / "nothing.mp3").touch()
-    page.goto("/upload")
-    page.locator("input[type=file]").set_input_files(tmp_path / "nothing.mp3")
-    page.get_by_role("button", name="Upload").click()
-    assert "This file is empty" in page.get_by_role("alert").inner_text()
-    assert not Job.objects.exists()
 
 
 def test_cancel_and_delete_by_buttons(page: Page, alice: User, make_job: Make) -> None:

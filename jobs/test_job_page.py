@@ -120,7 +120,7 @@ def test_cancelling_twice_is_fine_and_after_the_end_a_message(page: Client, alic
         answer = page.post(f"/jobs/{job.pk}/cancel/", follow=True)
         assert 'class="message"' not in answer.content.decode()
     assert state(job) == "cancelled"
-    assert "already succeeded" in page.post(f"/jobs/{ended.pk}/cancel/", follow=True).content.decode()
+    assert "has ended already" in page.post(f"/jobs/{ended.pk}/cancel/", follow=True).content.decode()
     assert state(ended) == "succeeded"
 
 

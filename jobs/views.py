@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from jobs import exports, listing, partials, samples
 from jobs.errors import JobError
+from jobs.island import island_settings
 from jobs.listening import speech_strip
 from jobs.listing import Wish, find
 from jobs.models import Job, Run
@@ -40,6 +41,7 @@ def recordings(request: HttpRequest) -> HttpResponse:
     paginator = Paginator(find(mine, wish), PAGE)
     paginator.count = chosen.count  # known already: one query less
     shown = paginator.get_page(request.GET.get("page"))
+    empty = not wish.search and not filters[0].count
     context = {
         "page": shown,
         "rows": partials.rows(list(shown.object_list)),
@@ -47,15 +49,18 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "state": wish.state,
         "filters": filters,
         "chosen": chosen,
-        "empty": not wish.search and not filters[0].count,
+        "empty": empty,
+        "island": island_settings(request, partials.upload_options() if empty else None),
     }
     return render(request, "jobs/recordings.html", context)
 
 
 @require_GET
 def upload(request: HttpRequest) -> HttpResponse:
-    """The form; the bytes go to the upload door, which reads them as a stream."""
-    context = {"options": partials.upload_options(), "limit": settings.UPLOAD_LIMIT_BYTES}
+    """The island, and the plain form; the bytes go to the upload doors, which read them as a stream."""
+    options = partials.upload_options()
+    island = island_settings(request, options)
+    context = {"island": island, "options": options, "limit": settings.UPLOAD_LIMIT_BYTES}
     return render(request, "jobs/upload.html", context)
 
 

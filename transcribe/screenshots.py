@@ -165,7 +165,7 @@ def served() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
-    server = subprocess.Popen([*command, "--log-level", "warning"], cwd=CHECKOUT)
+    server = subprocess.Popen([*command, "--http", "transcribe.deadlines:Http", "--log-level", "warning"], cwd=CHECKOUT)
     try:
         _wait(port)
         yield f"http://127.0.0.1:{port}"

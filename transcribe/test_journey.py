@@ -209,18 +209,20 @@ def play_by_keyboard(page: Page) -> None:
 
 
 def upload(page: Page, recording: Path) -> None:
-    """By the form, over a line slow enough to see the progress; ends on the recording's page with its socket open."""
+    """Over a line slow enough to see the progress; ends on the recording's page with its socket open."""
     page.get_by_role("link", name="Upload", exact=True).first.click()
+    page.get_by_text("Options", exact=True).click()
     page.get_by_label("Spoken language").select_option("English")
-    with page.expect_file_chooser() as chooser:
-        page.locator("input[type=file]").click()
-    chooser.value.set_files(recording)
     line = page.context.new_cdp_session(page)
     line.send("Network.emulateNetworkConditions", SLOW)
-    page.get_by_role("button", name="Upload").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("input[type=file]").first.click()
+    chooser.value.set_files(recording)
+    row = page.locator(".upload-row", has_text=recording.name)
     if recording.stat().st_size > 1 << 20:
-        expect(page.locator(".upload-facts")).to_have_text(re.compile(r"^\d+ % · .+/s · [\d:]+ left$"), timeout=10_000)
+        expect(row.locator(".upload-told")).to_have_text(re.compile(r"^\d+ % · .+/s · [\d:]+ left$"), timeout=10_000)
     line.send("Network.emulateNetworkConditions", {**SLOW, "uploadThroughput": -1})
+    row.get_by_role("link", name=recording.name).click(timeout=END)
     expect(page.get_by_role("heading", name=recording.name)).to_be_visible(timeout=END)
     page.locator("html[data-live=on]").wait_for()
     line.detach()

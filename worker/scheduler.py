@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -241,7 +242,9 @@ def _give_up(run_id: UUID) -> None:
     fail(
         run_id,
         reason="lost",
-        detail="The work on this recording was lost twice. Run it again; if that fails too, tell your operator.",
+        detail=gettext_noop(
+            "The work on this recording was lost twice. Run it again; if that fails too, tell your operator."
+        ),
     )
 
 

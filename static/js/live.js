@@ -21,6 +21,12 @@ function placeFor(row) {
   return next || list.dataset.oldest !== undefined ? (next ?? null) : undefined;
 }
 
+/** The first recording: the list takes the place of the invitation. Uploads on the page go on, so it is not loaded again. */
+function endInvitation() {
+  for (const part of document.querySelectorAll("[data-empty]")) part.remove();
+  document.getElementById("listed")?.removeAttribute("hidden");
+}
+
 const seen = new Map(); // row id -> its state, also of rows that this page does not show
 
 function makeRoom(html) {
@@ -31,7 +37,7 @@ function makeRoom(html) {
     if ((seen.get(row.id) ?? here?.dataset.state) !== row.dataset.state) countAgain();
     seen.set(row.id, row.dataset.state);
     if (here || row.dataset.created === undefined) continue;
-    if (document.getElementById("empty")) return location.reload();
+    endInvitation();
     const next = list && fits(row) ? placeFor(row) : undefined;
     if (next === undefined) continue;
     const place = document.createElement("li");

@@ -79,7 +79,7 @@ def _build(package: Package, root: Path, say: Say) -> bool:
         node = find_node()
         say(f"Building {package.folder} with {node.origin}.")
         (output.parent / STAMP).unlink(missing_ok=True)
-        _install(folder, node, say)
+        _bring_packages(folder, node, say)
         _run([*node.npm, "run", "build"], folder, node.environment(), f"{package.folder} could not be built")
         if not output.exists():
             raise RuntimeError(f"The build of {package.folder} did not make {package.output}.")
@@ -95,7 +95,13 @@ def _inputs(package: Package, root: Path) -> Iterator[Path]:
         yield from root.glob(pattern)
 
 
-def _install(folder: Path, node: Node, say: Say) -> None:
+def install(folder: Path, node: Node, say: Say = print) -> None:
+    """Bring the npm packages of a folder, for what else runs there. Raises RuntimeError."""
+    with _alone(folder):
+        _bring_packages(folder, node, say)
+
+
+def _bring_packages(folder: Path, node: Node, say: Say) -> None:
     """`npm ci` only when the lock file is another one than at the last time."""
     wanted = digest([folder / "package-lock.json"], folder)
     if _stamp(folder / "node_modules") == wanted:

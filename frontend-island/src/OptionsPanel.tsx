@@ -1,0 +1,60 @@
+import type { Options } from "./machine";
+import type { Choices, Model } from "./settings";
+import type { Say } from "./words";
+
+interface Props {
+  choices: Choices;
+  options: Options;
+  say: Say;
+  onChange: (options: Options) => void;
+}
+
+export const DEFAULTS: Options = { language: "", model: "", task: "" };
+
+/** What holds for the files added from now on. */
+export function OptionsPanel({ choices, options, say, onChange }: Props) {
+  const model = choices.models.find((one) => one.name === (options.model || choices.default_model));
+  return (
+    <details className="upload-options">
+      <summary>{say("options")}</summary>
+      <p className="hint">{say("options_hint")}</p>
+      <label className="field">
+        <span>{say("language")}</span>
+        <select className="select" value={options.language} onChange={(event) => onChange({ ...options, language: event.target.value })}>
+          <option value="">{say("automatic")}</option>
+          {choices.languages.map(([code, name]) => (
+            <option key={code} value={code}>{name}</option>
+          ))}
+        </select>
+      </label>
+      {choices.models.length > 1 && (
+        <label className="field">
+          <span>{say("model")}</span>
+          <select className="select" value={model?.name ?? ""} onChange={(event) => onChange(withModel(options, choices, event.target.value))}>
+            {choices.models.map((one) => (
+              <option key={one.name} value={one.name}>{named(one, choices, say)}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {model?.translates && (
+        <label className="choice">
+          <input type="checkbox" checked={options.task === "translate"} onChange={(event) => onChange({ ...options, task: event.target.checked ? "translate" : "" })} />
+          <span>{say("translate")}</span>
+        </label>
+      )}
+    </details>
+  );
+}
+
+/** Another model; a translation it cannot make is not asked of it. The default is not named: the operator may change it. */
+function withModel(options: Options, choices: Choices, name: string): Options {
+  const translates = choices.models.some((one) => one.name === name && one.translates);
+  return { ...options, model: name === choices.default_model ? "" : name, task: translates ? options.task : "" };
+}
+
+function named(model: Model, choices: Choices, say: Say): string {
+  const some = choices.models.some((one) => one.translates);
+  if (model.english_only) return `${model.name} (${say("english_only")})`;
+  return some && !model.translates ? `${model.name} (${say("no_translation")})` : model.name;
+}
