@@ -28,12 +28,14 @@ def reach(page: Page, wanted: Locator, key: str = "Tab") -> None:
         if wanted.count() == 1 and wanted.evaluate("element => element === document.activeElement"):
             return
         page.keyboard.press(key)
-        assert page.evaluate(FOCUS) in ("seen", "nowhere")
+        found = page.evaluate(FOCUS)
+        assert found in ("seen", "nowhere"), found
     raise AssertionError(f"{STEPS} steps of {key} do not reach {wanted}")
 
 
 def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
     """Reach something and press it."""
     reach(page, wanted)
-    assert page.evaluate(FOCUS) == "seen"
+    found = page.evaluate(FOCUS)
+    assert found == "seen", found
     page.keyboard.press(key)

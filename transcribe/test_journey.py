@@ -198,6 +198,8 @@ def upload_by_keyboard(page: Page, recording: Path) -> None:
 
 
 def play_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Control+Home")
+    press(page, page.get_by_role("link", name="Skip to the player"))  # past a link for each passage
     press(page, page.get_by_role("button", name="Play"), "Space")
     page.wait_for_function("() => document.getElementById('media').currentTime > 0.5")
     press(page, page.get_by_role("button", name="Pause"), "Space")
