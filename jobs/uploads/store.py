@@ -221,7 +221,9 @@ def _admit(upload: Upload) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMISSION])
     limit = settings.UPLOADS_UNFINISHED_LIMIT
     if unfinished().filter(owner=upload.owner).count() >= limit:
-        raise TooManyUploads(f"You have {limit} unfinished uploads, no more are kept. Finish or cancel one first.")
+        raise TooManyUploads(
+            "You have %(count)s unfinished uploads, no more are kept. Finish or cancel one first.", count=limit
+        )
     root = Path(settings.MEDIA_ROOT)
     with _room():
         root.mkdir(parents=True, exist_ok=True)
