@@ -1,14 +1,19 @@
 """Signing in at a provider: who becomes whom, what groups give and take, and which answers change nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts import personal, provider
+from accounts.checks import sign_in_settings
 from accounts.conftest import Person
 from accounts.grants import Grant
 from accounts.models import PersonalToken, Session, User
+from accounts.people import person_of
 from accounts.testing.lying import OTHER_KEY, Liar, public, told
 
 
@@ -236,3 +241,39 @@ def test_without_a_provider_there_are_no_doors(client: Client) -> None:
     assert client.get("/oidc/start/").status_code == 404
     assert client.get("/oidc/callback/?code=x&state=y").status_code == 404
     assert client.post("/oidc/backchannel-logout/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"OIDC_ISSUER": "id.example.org"}, ["OIDC_ISSUER is no web address."]),
+        ({"OIDC_ISSUER": "http://id.example.org/"}, ["OIDC_ISSUER is not https."]),
+        ({"OIDC_ISSUER": "https://id.example.org/"}, []),
+        ({"OIDC_ISSUER": "http://auth.localhost:9000/application/o/transcribe/"}, []),
+        ({}, ["Nobody can sign in."]),
+        ({"LOCAL_LOGIN": True}, []),
+        ({"LOCAL_LOGIN": True, "OIDC_STAFF_GROUPS": ["x"]}, ["OIDC_..._GROUPS name groups of no provider."]),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_said(settings: Any, changes: dict[str, Any], said: list[str]) -> None:
+    settings.LOCAL_LOGIN = False
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert [message.msg for message in sign_in_settings()] == said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_sign_ins_at_once_make_one_account() -> None:
+    together = Barrier(4)
+
+    def come(_number: int) -> int:
+        together.wait(10)
+        try:
+            return person_of("https://id.example.org/", "anna-1", {"preferred_username": "anna"}).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(come, range(4)))
+    assert found == set(User.objects.values_list("pk", flat=True))
+    assert len(found) == 1

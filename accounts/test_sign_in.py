@@ -104,8 +104,8 @@ def test_all_web_processes_count_together(alice: User) -> None:
     )
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     other = {**os.environ, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "transcribe.settings"}
-    done = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True)
-    assert done.stdout == "True\n"
+    asked = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True)
+    assert asked.stdout == "True\n"
 
 
 def test_where_local_login_is_off_there_is_no_form_and_no_post(client: Client, alice: User, settings: Any) -> None:

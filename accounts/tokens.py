@@ -72,6 +72,11 @@ async def uploader(connection: MutableMapping[str, Any]) -> User:
     return (await authenticate(connection, Grant.UPLOADS_WRITE)).user
 
 
+async def reader(connection: MutableMapping[str, Any]) -> User:
+    """For the events of a recording: who may read with the token that this connection carries. Raises TokenError."""
+    return (await authenticate(connection, Grant.JOBS_READ)).user
+
+
 async def genuine(connection: MutableMapping[str, Any]) -> bool:
     """Whether an ASGI connection carries a token that was signed and has not expired: cheap, no database."""
     try:

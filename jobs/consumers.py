@@ -13,7 +13,7 @@ from accounts.models import User
 from jobs.errors import NotFound
 from jobs.live import hub, job_group, user_group
 from jobs.partials import render_gone
-from jobs.readings import NOTHING, Mark, Shown, read_heads, read_lists, read_rows, read_texts
+from jobs.readings import NOTHING, Fragment, Mark, Shown, read_fragments, read_lists, read_texts
 
 
 class ListPage:
@@ -31,7 +31,8 @@ class ListPage:
     async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
         """The rows that are newer than what was sent; None for `changed`: of all that may be on the page."""
         asked = await self._outdated(user, since) if changed is None else changed
-        found = await hub().desk(read_rows).ask(((job_id, language) for job_id in asked), since)
+        wanted: list[Fragment] = [(job_id, "row", language) for job_id in asked]
+        found = await hub().desk(read_fragments).ask(wanted, since)
         visible = [shown for shown in found.values() if shown.job.may_be_seen_by(user)]
         fresh = [shown for shown in visible if _is_news(shown.mark, self._sent.get(shown.job.pk, NOTHING))]
         self._sent |= {shown.job.pk: shown.mark for shown in fresh}
@@ -67,8 +68,8 @@ class JobPage:
 
     async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
         """What is newer than what was sent. Raises NotFound once the recording is gone, or was never this person's."""
-        found = await hub().desk(read_heads).ask([(self._job_id, language)], since)
-        shown = found.get((self._job_id, language))
+        wanted: Fragment = (self._job_id, "head", language)
+        shown = (await hub().desk(read_fragments).ask([wanted], since)).get(wanted)
         if shown is None or not shown.job.may_be_seen_by(user):
             raise NotFound("This recording is not there.")
         if not _is_news(shown.mark, self._sent):

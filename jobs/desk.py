@@ -18,6 +18,7 @@ from django.db import Error, connections
 
 THREADS = 2
 BATCH = 20  # keys of one reading: few enough that the first asker does not wait long for the last
+REST_SECONDS = 0.04  # between the beginnings of small readings: when much happens they are fewer, and each is for more
 KEPT = 512  # answers for those who ask later and would be content with them
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Desk[K: Hashable, V]:
         self._waiting: dict[K, asyncio.Future[V | None]] = {}
         self._kept: OrderedDict[K, tuple[float, V | None]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._began = float("-inf")
 
     async def ask(self, keys: Iterable[K], since: float) -> dict[K, V]:
         """Answers from readings that began after `since` (time.monotonic); keys without one are left out.
@@ -86,9 +88,11 @@ class Desk[K: Hashable, V]:
 
     async def _serve(self) -> None:
         while self._waiting:
+            if len(self._waiting) < BATCH:
+                await asyncio.sleep(max(0.0, self._began + REST_SECONDS - time.monotonic()))
             async with self._threads.free() as thread:
                 asked = {key: self._waiting.pop(key) for key in list(self._waiting)[:BATCH]}
-                began = time.monotonic()
+                self._began = began = time.monotonic()
                 body = partial(_reading, self._read, list(asked))
                 try:
                     found = await asyncio.get_running_loop().run_in_executor(thread, body)

@@ -80,19 +80,13 @@ def render_texts(run: Run, afters: Sequence[int]) -> dict[int, tuple[str, int]]:
     there is none): a page passes that next time, 0 for the first.
 
     At most SEGMENTS_AT_ONCE segments, in the order they were stored; `live.js` puts them into time order, drops
-    doubles, and fetches what lies between the page and the oldest one sent (`data-before`).
+    doubles, and fetches what lies between the page and the oldest one sent: all up to the id `data-before`.
     """
-    stored = _newest(run, min(afters))
-    below = _last(run, below=stored[0].pk) if stored else 0
-    items = [_render_segment(run, segment) for segment in stored]
-    keys = [segment.pk for segment in stored]
-    texts = {}
-    for after in afters:
-        first = bisect_right(keys, after)
-        before = keys[first - 1] if first else below
-        html = render_to_string("jobs/_heard.html", {"items": items[first:], "before": before}) if items[first:] else ""
-        texts[after] = html, max([after, *keys[-1:]])
-    return texts
+    stored = list(run.segments.filter(pk__gt=min(afters)).order_by("-pk")[: SEGMENTS_AT_ONCE + 1])[::-1]
+    left_out = stored[0].pk if len(stored) > SEGMENTS_AT_ONCE else 0
+    sent = stored[-SEGMENTS_AT_ONCE:]
+    keys, items = [segment.pk for segment in sent], [_render_segment(run, segment) for segment in sent]
+    return {after: _text(items[bisect_right(keys, after) :], max(left_out, after), [after, *keys]) for after in afters}
 
 
 def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]:
@@ -136,7 +130,8 @@ def upload_options() -> dict[str, object]:
 
 def last_segment(run: Run | None) -> int:
     """The highest segment id stored for this run so far; 0 where there is none."""
-    return _last(run) if run else 0
+    last = run.segments.order_by("-pk").values_list("pk", flat=True).first() if run else None
+    return last or 0
 
 
 def transcript_part(run: Run | None, after: str = "", limit: int = SEGMENTS_AT_ONCE) -> Part:
@@ -161,14 +156,9 @@ def _render_segment(run: Run, segment: Segment) -> SafeString:
     return render_to_string("jobs/_segments.html", context)
 
 
-def _newest(run: Run, after: int) -> list[Segment]:
-    return list(run.segments.filter(pk__gt=after).order_by("-pk")[:SEGMENTS_AT_ONCE])[::-1]
-
-
-def _last(run: Run, below: int | None = None) -> int:
-    stored = run.segments.filter(pk__lt=below) if below is not None else run.segments.all()
-    last: int | None = stored.order_by("-pk").values_list("pk", flat=True).first()
-    return last or 0
+def _text(items: Sequence[SafeString], before: int, keys: Sequence[int]) -> tuple[str, int]:
+    html = render_to_string("jobs/_heard.html", {"items": items, "before": before}) if items else ""
+    return html, max(keys)
 
 
 def _beyond(run: Run, after: str) -> QuerySet[Segment]:

@@ -6,8 +6,9 @@ one on.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from django.db.models import Q
@@ -21,7 +22,8 @@ from jobs.states import OPEN
 ROWS_IN_SNAPSHOT = 50
 Mark = tuple[int, int | None]  # what was sent of a job: its revision, and its place in the queue while it is there
 NOTHING: Mark = (-1, None)
-Fragment = tuple[UUID, str]  # a job, and the language to say it in
+Kind = Literal["row", "head"]  # of a list; of a job page: status, facts and history
+Fragment = tuple[UUID, Kind, str]  # a job, what of it, and the language to say it in
 Stretch = tuple[UUID, int, str]  # a run, the highest segment id that a page has of it, and the language
 
 
@@ -48,17 +50,14 @@ def read_lists(users: Sequence[User]) -> dict[User, dict[UUID, int]]:
     return {user: _listed(user) for user in users}
 
 
-def read_rows(asked: Sequence[Fragment]) -> dict[Fragment, Shown]:
-    """List rows, in six queries at most."""
+def read_fragments(asked: Sequence[Fragment]) -> dict[Fragment, Shown]:
+    """List rows and heads of job pages; those of jobs that are not there are left out."""
+    jobs = Job.objects.filter(pk__in={job_id for job_id, _, _ in asked}).select_related("current_run")
+    found = {row.job.pk: row for row in partials.rows(list(jobs))}
     return {
-        (row.job.pk, language): _shown(row, language, partials.render_row) for row, language in _in_languages(asked)
-    }
-
-
-def read_heads(asked: Sequence[Fragment]) -> dict[Fragment, Shown]:
-    """Status, facts and history of job pages."""
-    return {
-        (row.job.pk, language): _shown(row, language, partials.render_head) for row, language in _in_languages(asked)
+        (job_id, kind, language): _shown(found[job_id], kind, language)
+        for job_id, kind, language in asked
+        if job_id in found
     }
 
 
@@ -81,13 +80,8 @@ def _texts(run: Run, language: str, afters: Sequence[int]) -> dict[int, tuple[st
         return partials.render_texts(run, afters)
 
 
-def _in_languages(asked: Sequence[Fragment]) -> Iterable[tuple[partials.Row, str]]:
-    jobs = Job.objects.filter(pk__in={job_id for job_id, _ in asked}).select_related("current_run")
-    found = {row.job.pk: row for row in partials.rows(list(jobs))}
-    return ((found[job_id], language) for job_id, language in asked if job_id in found)
-
-
-def _shown(row: partials.Row, language: str, render: Callable[[partials.Row], str]) -> Shown:
+def _shown(row: partials.Row, kind: Kind, language: str) -> Shown:
+    render = partials.render_row if kind == "row" else partials.render_head
     with translation.override(language):
         return Shown(time.monotonic(), row.job, (row.job.revision, row.progress.place), render(row))
 

@@ -1,4 +1,4 @@
-"""Addresses of live pages."""
+"""Addresses of live pages, and of the events of a recording."""
 
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from django.urls import path, re_path
 
 from jobs.consumers import JobPage, ListPage
 from jobs.sockets import Socket
-from jobs.uploads.wire import Receive, Scope, Send
+from jobs.uploads.wire import App, Receive, Scope, Send
 
 
 async def live_list(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,3 +31,9 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
 _pages: dict[str, Any] = {"live/": live_list, "live/<uuid:job_id>/": live_job}  # Django's stubs know only views
 _otherwise: Any = nothing_here
 live = URLRouter([*(path(route, page) for route, page in _pages.items()), re_path("", _otherwise)])
+
+
+def with_events(events: App, others: App) -> URLRouter:
+    """`events` at its address, `others` at every other one."""
+    doors: dict[str, Any] = {"events": events, "others": others}
+    return URLRouter([path("api/v1/jobs/<uuid:job_id>/events", doors["events"]), re_path("", doors["others"])])

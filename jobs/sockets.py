@@ -1,14 +1,8 @@
-"""One open socket: who may have it, what is sent when, and when it ends."""
+"""One open socket: who may have it, and what the browser may say. `jobs.following` knows what is sent when."""
 
 import asyncio
-import math
-import secrets
 import time
-from collections import Counter
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Protocol
-from uuid import UUID
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import Error
@@ -16,30 +10,16 @@ from django.utils import translation
 
 from accounts.models import User
 from accounts.signed_in import users_of
+from jobs import following
 from jobs.errors import NotFound
+from jobs.following import Follower, Page
 from jobs.live import Watch, hub
 from jobs.uploads.access import request_of
 from jobs.uploads.wire import Receive, Scope, Send
 
 SIGNED_OUT, NOT_THERE, TOO_MANY, TOO_LARGE, FLOOD, TRY_AGAIN = 4401, 4404, 4429, 1009, 1008, 1013
-SOCKETS_FOR_EACH_USER = 20
 MESSAGE_LIMIT = 64 << 10  # characters or bytes; pages have nothing to say
 MESSAGES_A_MINUTE = 60
-PAUSE_SECONDS = 0.5  # after each message: at most two a second, and the first after a quiet while goes out at once
-RETRY_SECONDS = 2.0  # after a reading that failed
-QUEUE_SECONDS = 5.0  # a place in the queue moves with other people's recordings, of which this page hears nothing
-RECHECK_SECONDS = 30.0  # a session that ended closes its sockets within a minute
-SLOTS = 10  # regular looks of all sockets fall on so many moments of their interval, so that they are one question
-_open: Counter[int] = Counter()
-
-
-class Page(Protocol):
-    """What a socket shows. `queued`: the jobs shown as waiting."""
-
-    def group(self, user: User) -> str: ...
-    def queued(self) -> frozenset[UUID]: ...
-    async def render(self, user: User, language: str, changed: frozenset[UUID] | None, since: float) -> str:
-        """What is new, from readings that began after `since`. Raises NotFound, and django.db.Error."""
 
 
 class Socket:
@@ -60,52 +40,37 @@ class Socket:
             return await self._close(TRY_AGAIN)
         if user is None:
             return await self._close(SIGNED_OUT)
-        if _open[user.pk] >= SOCKETS_FOR_EACH_USER:
+        if following.too_many(user):
             return await self._close(TOO_MANY)
-        self._user = user
-        with suppress(OSError), _counted(user.pk), hub().watching(self._page.group(user)) as watch:
-            await self._show(watch)
+        follower = Follower(self._page, user, self._language)
+        with suppress(OSError), following.counted(user), hub().watching(self._page.group(user)) as watch:
+            await self._show(follower, watch)
 
-    async def _show(self, watch: Watch) -> None:
+    async def _show(self, follower: Follower, watch: Watch) -> None:
         try:
-            snapshot = await self._render(None, time.monotonic())
+            snapshot = await follower.snapshot()
         except NotFound:
             return await self._close(NOT_THERE)
         except Error:
             return await self._close(TRY_AGAIN)
         await self._send({"type": "websocket.accept"})
         if snapshot:
-            await self._send({"type": "websocket.send", "text": snapshot})
-        code = await _first(self._ignore(), self._follow(watch), self._recheck())
+            try:
+                await self._send({"type": "websocket.send", "text": snapshot})
+            except RuntimeError:  # of uvicorn, where the browser left before it was accepted
+                return
+        code = await following.first(self._ignore(), self._follow(follower, watch), self._recheck(follower))
         if code is not None:
             await self._close(code)
 
-    async def _follow(self, watch: Watch) -> int:
-        """Send what changed. News during a pause, or while a slow reader holds the sending, waits in the watch: so the
-        last state always goes out, and older ones do not pile up."""
-        await asyncio.sleep(PAUSE_SECONDS)  # the snapshot was a message too
+    async def _follow(self, follower: Follower, watch: Watch) -> int:
         while True:
-            changed, since = await self._changed(watch)
+            await asyncio.sleep(following.PAUSE_SECONDS)  # the snapshot was a message too
             try:
-                html = await self._render(changed, since)
+                html = await follower.news(watch)
             except NotFound:
                 return NOT_THERE
-            except Error:
-                watch.note(None)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if html:
-                await self._send({"type": "websocket.send", "text": html})
-                await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _changed(self, watch: Watch) -> tuple[frozenset[UUID] | None, float]:
-        """News, or after a while without any what waits in the queue; and how old a reading of it may be."""
-        queued = self._page.queued()
-        try:
-            async with asyncio.timeout(_until_slot(QUEUE_SECONDS, QUEUE_SECONDS / SLOTS) if queued else None):
-                return await watch.changed(), watch.since
-        except TimeoutError:
-            return queued, time.monotonic() - QUEUE_SECONDS / SLOTS
+            await self._send({"type": "websocket.send", "text": html})
 
     async def _ignore(self) -> int | None:
         """Read until the browser leaves (None); what it says has no meaning, but a flood ends the socket."""
@@ -122,59 +87,14 @@ class Socket:
             if heard > MESSAGES_A_MINUTE:
                 return FLOOD
 
-    async def _recheck(self) -> int:
-        """End with the session, and when the person was disabled."""
-        wait = RECHECK_SECONDS * secrets.randbelow(SLOTS) / SLOTS  # spread: a restart brings all sockets at once
-        while True:
-            await asyncio.sleep(_until_slot(wait, RECHECK_SECONDS / SLOTS))
-            wait = RECHECK_SECONDS
-            try:
-                user = await self._session_user()
-            except Error:
-                continue
-            if user is None or user.pk != self._user.pk:
-                return SIGNED_OUT
-            self._user = user
+    async def _recheck(self, follower: Follower) -> int:
+        await follower.until_nobody(self._session_user)
+        return SIGNED_OUT
 
     async def _session_user(self) -> User | None:
         """Asked afresh each time: sessions end and people are disabled while their pages are open."""
         found = await hub().desk(users_of).ask([self._session], time.monotonic())
         return found.get(self._session)
 
-    async def _render(self, changed: frozenset[UUID] | None, since: float) -> str:
-        return await self._page.render(self._user, self._language, changed, since)
-
     async def _close(self, code: int) -> None:
         await self._send({"type": "websocket.close", "code": code})
-
-
-def _until_slot(seconds: float, slot: float) -> float:
-    """Seconds until the first multiple of `slot` on the clock that is so many seconds away."""
-    now = time.monotonic()
-    return math.ceil((now + seconds) / slot) * slot - now
-
-
-async def _first(*endings: Coroutine[Any, Any, int | None]) -> int | None:
-    """The close code of whatever ends first; the others are cancelled. A connection that broke counts as left."""
-    tasks = [asyncio.ensure_future(ending) for ending in endings]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    error = next(iter(done)).exception()
-    if isinstance(error, OSError):
-        return None
-    return next(iter(done)).result()
-
-
-@contextmanager
-def _counted(user_id: int) -> Iterator[None]:
-    _open[user_id] += 1
-    try:
-        yield
-    finally:
-        _open[user_id] -= 1
-        if not _open[user_id]:
-            del _open[user_id]

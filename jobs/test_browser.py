@@ -4,12 +4,12 @@ import re
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.models import User
 from jobs.browsing import listen
 from jobs.live import announce
-from jobs.models import Job
+from jobs.models import Job, Run
 from jobs.services.finish import finish
 from jobs.speaking import speak
 
@@ -92,6 +92,48 @@ def test_rows_move_and_new_ones_come_first(page: Page, alice: User, make_job: Ma
     announce(second.pk)
     page.get_by_text("second.mp3").wait_for()
     assert page.locator(".row-title").all_inner_texts() == ["second.mp3", "first.mp3"]
+
+
+def test_a_filtered_list_takes_only_what_fits_and_keeps_what_changes(page: Page, alice: User, make_job: Make) -> None:
+    make_job(alice, title="old talk.mp3", state="running")
+    running = make_job(alice, title="talk one.mp3", state="running")
+    done = make_job(alice, title="talk two.mp3", state="succeeded")
+    listen(page, "/?state=open&q=talk")
+    assert page.locator(".row-title").all_inner_texts() == ["talk one.mp3", "old talk.mp3"]
+    finish_run(running)
+    page.locator(f"#job-{running.pk}[data-state=succeeded]").wait_for()  # it stays, and says how it ended
+    expect(page.locator("#filters .count")).to_have_text(["3", "1", "2", "0"])
+    Run.objects.filter(job=done).update(state="queued")  # as if it was run again
+    for job in (make_job(alice, title="Lecture.mp3"), done, make_job(alice, title="Talk three.mp3")):
+        announce(job.pk)
+    expect(page.locator(".row-title")).to_have_text(["Talk three.mp3", "talk two.mp3", "talk one.mp3", "old talk.mp3"])
+
+
+def test_a_row_acts_where_it_is(page: Page, alice: User, make_job: Make) -> None:
+    job = make_job(alice, title="talk.mp3", state="running")
+    page.goto("/?state=open")
+    row = page.locator(f"#job-{job.pk}")
+    row.hover()
+    row.get_by_role("button", name="Cancel").click()
+    page.wait_for_url("**/?state=open")
+    expect(row).to_contain_text("Stopping")
+
+
+def test_a_phone_has_a_sheet_of_acts_that_outlives_news(
+    chromium: Browser, page: Page, address: str, alice: User, make_job: Make
+) -> None:
+    job = make_job(alice, title="talk.mp3", state="running", stage="preparing")
+    cookies = page.context.storage_state()
+    context = chromium.new_context(
+        base_url=address, storage_state=cookies, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 800}
+    )
+    phone = context.new_page()
+    listen(phone, "/")
+    phone.get_by_role("button", name="More about talk.mp3").tap()
+    expect(phone.get_by_role("button", name="Cancel")).to_be_visible()
+    finish_run(job)
+    expect(phone.get_by_role("button", name="Run again")).to_be_visible()  # the same sheet, of a row that changed
+    context.close()
 
 
 def finish_run(job: Job) -> None:

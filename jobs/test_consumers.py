@@ -14,10 +14,10 @@ from django.db import transaction
 from django.test import Client
 
 from accounts.models import Session, User
-from jobs import partials, sockets
+from jobs import following, partials, sockets
 from jobs.live import announce, hub
 from jobs.models import Job, Run, Segment, Window, Worker
-from jobs.readings import read_lists, read_rows
+from jobs.readings import read_fragments, read_lists
 from jobs.services.begin import begin
 from jobs.services.finish import finish
 from transcribe.asgi import application
@@ -149,7 +149,7 @@ def test_a_snapshot_of_many_costs_as_many_queries_as_of_one(
         make_job(alice, state=state)
     with django_assert_num_queries(1 + 1 + 5):  # which; the recordings; progress of those that are open
         listed = read_lists([alice])[alice]
-        assert len(read_rows([(job_id, "en") for job_id in listed])) == 9
+        assert len(read_fragments([(job_id, "row", "en") for job_id in listed])) == 9
 
 
 async def test_a_list_shows_a_change_and_a_deletion(job: Job, cookie: str) -> None:
@@ -184,7 +184,7 @@ async def test_a_place_in_the_queue_moves_with_other_peoples_recordings(
     cookie: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sockets, "QUEUE_SECONDS", 0.1)
+    monkeypatch.setattr(following, "QUEUE_SECONDS", 0.1)
     before = await in_thread(make_job)(bob)
     waiting = await in_thread(make_job)(alice)
     async with opened(path.format(job=waiting.pk), cookie) as page:
@@ -218,7 +218,7 @@ async def test_the_last_state_arrives_under_a_burst_at_two_messages_a_second(job
         await in_thread(burst)()
         while 'data-state="succeeded"' not in messages[-1]:
             messages.append(await page.message())
-        assert len(messages) <= 1 + math.ceil((time.monotonic() - began) / sockets.PAUSE_SECONDS)
+        assert len(messages) <= 1 + math.ceil((time.monotonic() - began) / following.PAUSE_SECONDS)
         assert await page.stays_silent(0.8)
 
 
@@ -233,7 +233,7 @@ async def test_a_page_whose_job_is_deleted_is_closed(job: Job, cookie: str) -> N
 async def test_a_socket_ends_with_the_session(
     job: Job, alice: User, cookie: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(following, "RECHECK_SECONDS", 0.1)
     async with opened(f"/live/{job.pk}/", cookie) as page:
         await page.message()
         if ending == "disabled":
@@ -284,7 +284,7 @@ async def test_pages_of_one_recording_are_rendered_once(job: Job, cookie: str, m
         pages = [await open_pages.enter_async_context(opened(f"/live/{job.pk}/", cookie)) for _ in range(10)]
         for page in pages:
             await page.message()
-        await asyncio.sleep(sockets.PAUSE_SECONDS)
+        await asyncio.sleep(following.PAUSE_SECONDS)
         rendered.clear()
         await in_thread(hear)(job, "first words")
         assert ["first words" in await page.message() for page in pages] == [True] * 10
@@ -294,7 +294,7 @@ async def test_pages_of_one_recording_are_rendered_once(job: Job, cookie: str, m
 async def test_a_person_has_so_many_sockets_and_no_more(
     alice: User, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "SOCKETS_FOR_EACH_USER", 2)
+    monkeypatch.setattr(following, "FOLLOWED_BY_EACH_USER", 2)
     async with opened("/live/", cookie), opened("/live/", cookie):
         assert await Page("/live/", cookie).refusal() == 4429
     async with opened("/live/", cookie):

@@ -97,6 +97,56 @@ def test_facts_history_and_warnings(page: Client, alice: User, make_job: Make) -
     assert found.count("<span>Writing down what is said</span>") == 1
 
 
+def test_the_history_tells_every_attempt_and_who_did_it(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running", stage="transcribing")
+    for attempt, worker in ((1, "harbour"), (1, "harbour"), (2, "station"), (2, "station"), (3, "station")):
+        fields = {"state": "running", "stage": "transcribing", "attempt": attempt, "worker": worker}
+        RunEvent.objects.create(run=job.runs.get(), **fields)
+    history = text(page, job).split('class="history"')[1].split("</ol>")[0]
+    assert history.count("<li ") == 3
+    assert re.findall(r"<small>(.*?)</small>", history) == ["attempt 2", "attempt 3"]
+    assert [history.count(worker) for worker in ("harbour", "station")] == [1, 2]
+
+
+def test_earlier_transcriptions_are_told_with_their_end(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="failed", reason="poison", detail="The engine died twice.")
+    assert "Earlier transcriptions" not in text(page, job)
+    page.post(f"/jobs/{job.pk}/again/")
+    earlier = text(page, job).split("Earlier transcriptions")[1]
+    assert "Failed: The engine died twice." in earlier
+
+
+def test_doubtful_words_are_marked_with_the_reason(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded")
+    for segment, score in zip(speak(job.current_run, ["surely", "maybe"]), (-0.2, -1.2), strict=True):
+        segment.average_log_probability = score
+        segment.save()
+    found = text(page, job)
+    assert re.findall(r'class="said doubt"[^>]*title="([^"]+)">(\w+)<', found) == [
+        ("The model was unsure of these words.", "maybe")
+    ]
+
+
+def test_every_format_is_in_the_menu(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="succeeded")
+    found = text(page, job)
+    assert all(f"/jobs/{job.pk}/download/{name}/" in found for name in ("txt", "srt", "vtt", "tsv", "json"))
+
+
+def test_an_act_goes_back_to_the_page_it_came_from_and_nowhere_else(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice)
+    path = f"/jobs/{job.pk}/"
+    assert page.post(f"{path}cancel/", {"next": "/?state=open&q=talk"})["Location"] == "/?state=open&q=talk"
+    for evil in (
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "///evil.example",
+    ):
+        assert page.post(f"{path}cancel/", {"next": evil})["Location"] == path
+
+
 def test_silence_is_said_and_can_be_downloaded(page: Client, alice: User, make_job: Make) -> None:
     found = text(page, make_job(alice, state="succeeded"))
     assert "No speech was found in this recording." in found
@@ -120,7 +170,7 @@ def test_cancelling_twice_is_fine_and_after_the_end_a_message(page: Client, alic
         answer = page.post(f"/jobs/{job.pk}/cancel/", follow=True)
         assert 'class="message"' not in answer.content.decode()
     assert state(job) == "cancelled"
-    assert "already succeeded" in page.post(f"/jobs/{ended.pk}/cancel/", follow=True).content.decode()
+    assert "has ended already" in page.post(f"/jobs/{ended.pk}/cancel/", follow=True).content.decode()
     assert state(ended) == "succeeded"
 
 
@@ -162,7 +212,7 @@ def test_a_run_that_nobody_can_begin_says_why(page: Client, alice: User, make_jo
     assert "no worker is running" in page.get("/").content.decode()
     make_worker("other")
     assert "Waiting for a worker with the model demo." in text(page, job)
-    assert "waiting for a worker with demo" in page.get("/").content.decode()
+    assert "no worker with demo" in page.get("/").content.decode()
     make_worker("demo")
     assert "Waiting in the queue: next in line." in text(page, job)
 

@@ -1,6 +1,7 @@
 """The dashboard, the upload page and the samples."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from jobs.models import Job, RunEvent, Upload, Window
+from jobs.models import Job, Run, RunEvent, Upload, Window
 
 Make = Callable[..., Job]
 STATES = ("queued", "running", "cancelling", "succeeded", "failed", "cancelled")
@@ -85,6 +86,49 @@ def test_search_by_name(page: Client, alice: User, make_job: Make) -> None:
     assert text(page, "/?q=%00&page=x").count('class="row"') == 2
 
 
+def counts(found: str) -> list[int]:
+    return [int(count) for count in re.findall(r'<span class="count">(\d+)</span>', found)]
+
+
+def test_filters_by_state_and_by_name_together(page: Client, alice: User, bob: User, make_job: Make) -> None:
+    make_job(bob, title="Harbour of Bob.mp3", state="failed")
+    for state in STATES:
+        make_job(alice, title=f"Harbour {state}.mp3", state=state)
+        make_job(alice, title=f"Lecture {state}.mp3", state=state)
+    shown = {state: re.findall(r'<a class="row-title"[^>]*>(\w+) (\w+)\.mp3', text(page, f"/?state={state}&q=harb"))
+             for state in ("", "open", "done", "failed", "nonsense")}  # fmt: skip
+    assert {name for rows in shown.values() for name, _ in rows} == {"Harbour"}
+    states = {wish: sorted(state for _, state in rows) for wish, rows in shown.items()}
+    assert states == {
+        "": sorted(STATES), "nonsense": sorted(STATES), "open": ["cancelling", "queued", "running"],
+        "done": ["succeeded"], "failed": ["failed"],
+    }  # fmt: skip
+    assert counts(text(page, "/?state=done&q=harb")) == [6, 3, 1, 1]
+    assert counts(text(page)) == [12, 6, 2, 2]
+    chosen = text(page, "/?state=done&q=harb&page=3")
+    assert 'href="?state=failed&amp;q=harb"' in chosen  # a filter keeps the word and begins at the first page
+    assert '<input type="hidden" name="state" value="done">' in chosen  # the search keeps the filter
+
+
+def test_a_filter_without_rows_says_so(page: Client, alice: User, make_job: Make) -> None:
+    make_job(alice, state="succeeded")
+    assert "No transcription has failed." in text(page, "/?state=failed")
+    assert "Nothing is being transcribed at the moment." in text(page, "/?state=open")
+    assert "No recording in this list has “x” in its name." in text(page, "/?state=open&q=x")
+
+
+def test_a_row_offers_what_its_state_allows(page: Client, alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    Run.objects.update(state="running")
+    assert f'formaction="/jobs/{job.pk}/cancel/"' in text(page)
+    for state, reason, again in (("succeeded", "", True), ("failed", "poison", True), ("failed", "no_audio", False)):
+        Run.objects.update(state=state, reason=reason)
+        found = text(page)
+        assert (f'formaction="/jobs/{job.pk}/again/"' in found) == again
+        assert "/cancel/" not in found
+        assert f'href="/jobs/{job.pk}/delete/"' in found
+
+
 def test_an_empty_list_invites(page: Client) -> None:
     found = text(page)
     assert "No recordings yet" in found
@@ -107,10 +151,10 @@ def queries(client: Client, path: str) -> int:
 
 def test_sixty_recordings_cost_as_many_queries_as_six(page: Client, alice: User, make_job: Make) -> None:
     busy(alice, make_job, 6)
-    few = queries(page, "/")
+    few = [queries(page, path) for path in ("/", "/?state=open&q=talk")]
     busy(alice, make_job, 54)
-    assert queries(page, "/") == few
-    assert few <= 10
+    assert [queries(page, path) for path in ("/", "/?state=open&q=talk")] == few
+    assert max(few) <= 11
 
 
 def test_the_upload_form_has_the_file_last(page: Client) -> None:

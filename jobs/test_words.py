@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import words
-from jobs.models import Run, RunEvent
+from jobs.models import Run, RunEvent, Segment
 from jobs.progress import Progress
 from jobs.services.languages import LANGUAGES
 from jobs.states import RunState
@@ -79,3 +79,22 @@ def test_every_language_has_a_name() -> None:
 def test_nobody_is_told_to_run_again_what_would_fail_again(reason: str) -> None:
     assert "Run it again" not in words.next_step(Run(state="failed", reason=reason))
     assert "Run it again" in words.next_step(Run(state="failed", reason="internal"))
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({}, ""),
+        ({"average_log_probability": -0.3, "no_speech_probability": 0.1, "compression_ratio": 1.4}, ""),
+        ({"average_log_probability": -0.9}, "The model was unsure of these words."),
+        ({"no_speech_probability": 0.7, "average_log_probability": -0.9}, "There may be no speech here."),
+        ({"compression_ratio": 2.5}, "These words repeat themselves. They may not have been said."),
+    ],
+)
+def test_doubts_have_a_reason(scores: dict[str, float], said: str) -> None:
+    assert words.doubt(Segment(**scores)) == said
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.0, "0"), (60.0, "60"), (12.3, "12.3"), (4.0625, "4.062")])
+def test_moments_in_addresses(seconds: float, said: str) -> None:
+    assert words.moment(seconds) == said

@@ -11,6 +11,7 @@ from jobs.services import begin
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
 from jobs.states import FINAL, RunState
+from jobs.stored import said
 
 STATES: dict[str, Promise] = {
     RunState.QUEUED: gettext_lazy("Queued"),
@@ -39,6 +40,10 @@ NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
         "The recording is kept. Choose another model, or no translation, under “Run again with other options”."
     ),
 }
+DETAILS: dict[str, Promise] = {  # of codes the engine gives: its sentences stay English, it knows no catalogue
+    "language_unknown": gettext_lazy("The model does not know this language."),
+    "cannot_translate": gettext_lazy("The model cannot translate."),
+}
 UNSURE = -0.8  # mean logarithm of the probabilities; the engine itself tries again below -1
 NO_SPEECH = 0.6  # probability
 REPEATING = 2.4  # times the text can be compressed
@@ -65,7 +70,7 @@ def stage(code: str) -> str:
 def event(moved: RunEvent) -> str:
     """One line of the history: what began or ended, and why where a cause is known."""
     said = stage(moved.stage) or str(STATES[RunState(moved.state)])
-    told = moved.detail if moved.state in FINAL else ""  # before the end it is for the operator: which stretch
+    told = why(moved) if moved.state in FINAL else ""  # before the end it is for the operator: which stretch
     cause = told or str(REASONS.get(moved.reason, ""))
     return f"{said}: {cause}" if cause else said
 
@@ -160,7 +165,7 @@ def waiting(run: Run, progress: Progress) -> str:
     if progress.place == NO_WORKER:
         return _("no worker is running")
     if progress.place == NO_MODEL:
-        return _("waiting for a worker with %(model)s") % {"model": run.model}
+        return _("no worker with %(model)s") % {"model": run.model}
     return place(progress)
 
 
@@ -178,7 +183,12 @@ def sentence(run: Run, progress: Progress, *, silent: bool) -> str:
         case RunState.CANCELLED:
             return _("The text written so far stays; you can run it again.")
         case RunState.FAILED:
-            return run.detail or _("The transcription stopped unexpectedly.")
+            return why(run) or _("The transcription stopped unexpectedly.")
+
+
+def why(ended: Run | RunEvent) -> str:
+    """Why it ended, as a sentence; empty where nobody said."""
+    return str(DETAILS.get(ended.reason, "")) or said(ended.detail)
 
 
 def next_step(run: Run) -> str:

@@ -11,9 +11,10 @@ def build() -> ProtocolTypeRouter:
     """The whole application. Our modules are imported here because they need Django to be set up."""
     django: Any = get_asgi_application()
 
-    from accounts.tokens import uploader
+    from accounts.tokens import reader, uploader
+    from jobs.events import EventsDoor
     from jobs.openai.door import AudioDoor
-    from jobs.routing import live
+    from jobs.routing import live, with_events
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
     from jobs.uploads.wire import App
@@ -27,7 +28,8 @@ def build() -> ProtocolTypeRouter:
         "/v1/audio/transcriptions": AudioDoor("transcribe", uploader),
         "/v1/audio/translations": AudioDoor("translate", uploader),
     }
-    return ProtocolTypeRouter({"http": WithRequestId(Gate(django, doors)), "websocket": same_origin(live)})
+    http = with_events(EventsDoor(reader), Gate(django, doors))
+    return ProtocolTypeRouter({"http": WithRequestId(http), "websocket": same_origin(live)})
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")

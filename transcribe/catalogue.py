@@ -21,11 +21,20 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation import template as templates
 
+from jobs import errors
 from jobs.services.languages import LANGUAGES
+from jobs.uploads import refusals, wire
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCES = ("transcribe/**/*.py", "accounts/**/*.py", "jobs/**/*.py", "worker/**/*.py", "templates/**/*.html")
-KEYWORDS: Mapping[str, Any] = DEFAULT_KEYWORDS | {
+# Calls whose argument of this number is a sentence: refusals (`jobs.errors`), and ends of runs (`worker.endings`).
+SENTENCE_AT = {"refused": 1} | {
+    name: 0
+    for module in (errors, refusals, wire)
+    for name, found in vars(module).items()
+    if isinstance(found, type) and issubclass(found, errors.JobError)
+}
+KEYWORDS: Mapping[str, Any] = DEFAULT_KEYWORDS | dict.fromkeys(SENTENCE_AT) | {
     "gettext_lazy": None, "gettext_noop": None, "ngettext_lazy": (1, 2), "pgettext_lazy": ((1, "c"), 2),
 }  # fmt: skip
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -129,9 +138,16 @@ def _marked(path: Path) -> Iterator[tuple[str, Said, list[str]]]:
         # lines without indentation: what is left of a template is no well-indented program
         text = re.sub(r"(?m)^[ \t]+", "", templates.templatize(text, origin=str(path)))
     found: Iterable[Any] = extract_python(io.BytesIO(text.encode()), KEYWORDS, ["Translators:"], {})
-    return (
-        (each[1], each[2], each[3]) for each in found if each[2]
-    )  # line, function, said, notes; no literal, no sentence
+    calls = ((function, _sentence(function, given), notes) for _line, function, given, notes in found)
+    return ((function, said, notes) for function, said, notes in calls if said)  # no literal, no sentence
+
+
+def _sentence(function: str, given: Any) -> Said:
+    """Of the call's arguments, those that are not literals being None, what is to be translated."""
+    if function not in SENTENCE_AT:
+        return given or ""
+    arguments = [given] if isinstance(given, str) else list(given or [])
+    return next(iter(arguments[SENTENCE_AT[function] :][:1]), "") or ""
 
 
 def _key(function: str, said: Said) -> tuple[str | None, Said]:

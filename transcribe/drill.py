@@ -71,6 +71,11 @@ class Drill:
         body = urllib.parse.urlencode({"csrfmiddlewaretoken": self._csrf()}).encode()
         self._browser.open(self._request(url, body, {}), timeout=30).read()
 
+    def headers(self) -> dict[str, str]:
+        """What makes a request of another client this person's: for the resumable door."""
+        secret = self._csrf()
+        return {"Cookie": "; ".join(f"{one.name}={one.value}" for one in self._cookies), "X-CSRFToken": secret}
+
     def get(self, url: str) -> str:
         return str(self._browser.open(self.stack.address + url, timeout=30).read().decode())
 

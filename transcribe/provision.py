@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transcribe.embedded import assets, places
+from transcribe.embedded.node import find_node
 from transcribe.embedded.temporal_binary import temporal_binary
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -82,6 +83,7 @@ def bring_all() -> None:
     """Everything the tests need besides the Python packages."""
     say(f"Temporal: {temporal_binary(say)}")
     say("Assets: built." if assets.build(say) else "Assets: up to date.")
+    assets.install(places.CHECKOUT / "accounts/testing/provider", find_node(), say)
     bring_browser()
 
 

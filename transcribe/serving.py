@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 BOUNDARY = "a-boundary-of-our-own"
 LIMIT = 256 << 20  # bytes; what this server takes at most for one recording
+HEAD_SECONDS = 2
 SILENCE_SECONDS = 2
+UNFINISHED_LIMIT = 8
 LOCK_WAIT_SECONDS = 1
 Communicator: Any = ApplicationCommunicator  # speaks to an application in this process; asgiref gives it no types
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,15 +146,18 @@ def running_server(
 def serve(media: Path, port: int, given: Mapping[str, str] | None = None) -> Iterator[Server]:
     """uvicorn on the test database, with the limits of these tests; what is `given` wins."""
     environment = os.environ | {
-        "DATABASE_URL": _test_database(),
+        "DATABASE_URL": database_of_this_run(),
         "MEDIA_ROOT": str(media),
         "UPLOAD_LIMIT_BYTES": str(LIMIT),
+        "HEAD_SECONDS": str(HEAD_SECONDS),
         "BODY_SILENCE_SECONDS": str(SILENCE_SECONDS),
+        "UPLOADS_UNFINISHED_LIMIT": str(UNFINISHED_LIMIT),
         "UPLOAD_LOCK_WAIT_SECONDS": str(LOCK_WAIT_SECONDS),
         **(given or {}),
     }
     command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], env=environment, cwd=ROOT) as process:
+    command += ["--http", "transcribe.deadlines:Http", "--log-level", "warning"]
+    with subprocess.Popen(command, env=environment, cwd=ROOT) as process:
         try:
             server = Server(port=port, pid=process.pid, media=media)
             _wait_until_alive(server, process)
@@ -200,7 +205,7 @@ def _wait_until_alive(server: Server, process: "subprocess.Popen[bytes]") -> Non
     raise RuntimeError("The web server did not start; its own lines say why.")
 
 
-def _test_database() -> str:
+def database_of_this_run() -> str:
     """The URL of the database that this test run made."""
     from django.conf import settings
 

@@ -23,8 +23,10 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(DATA_DIR / "media")))  # one root t
 # --- Limits ---------------------------------------------------------------------------------------------------------
 UPLOAD_LIMIT_BYTES = env.number("UPLOAD_LIMIT_BYTES", 1 << 30, minimum=1)  # inclusive
 BODY_LIMIT_BYTES = env.number("BODY_LIMIT_BYTES", 16 << 20, minimum=1)  # every route but uploads
-BODY_SILENCE_SECONDS = env.number("BODY_SILENCE_SECONDS", 60, minimum=1)  # no byte for so long: the client is dropped
+HEAD_SECONDS = env.number("HEAD_SECONDS", 30, minimum=1)  # for the head of a request, see transcribe.deadlines
+BODY_SILENCE_SECONDS = env.number("BODY_SILENCE_SECONDS", 45, minimum=1)  # for 32 KiB of a body, or its rest
 UPLOAD_EXPIRY_SECONDS = env.number("UPLOAD_EXPIRY_SECONDS", 24 * 3600, minimum=1)
+UPLOADS_UNFINISHED_LIMIT = env.number("UPLOADS_UNFINISHED_LIMIT", 50, minimum=1)  # of one person
 UPLOAD_LOCK_WAIT_SECONDS = env.number("UPLOAD_LOCK_WAIT_SECONDS", 5)  # for the connection before to give way
 DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is admitted while less is free
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
@@ -197,7 +199,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "transcribe.static.Storage"},
 }
 TAILWIND_APP_NAME = "transcribe.theme"
 
@@ -208,4 +210,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}},  # it tells every address it calls
 }

@@ -9,9 +9,16 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 PIECE = 64 << 10  # bytes
 Next = Callable[[HttpRequest], Any]
+
+
+class Storage(CompressedManifestStaticFilesStorage):
+    """Hashed names in the imports of modules too: else a page could run new scripts with an old part from a cache."""
+
+    support_js_module_import_aggregation = True
 
 
 @sync_and_async_middleware

@@ -21,6 +21,15 @@ os.environ.setdefault("TRANSCRIBE_EMBEDDED", "true")
 os.environ.setdefault("WHISPER_MODEL", str(Path(__file__).resolve().parent.parent / "worker" / "demo" / "demo.pt"))
 
 
+@pytest.fixture(autouse=True)
+def _no_language() -> Iterator[None]:
+    """The test client leaves the language of its last request active in this thread."""
+    yield
+    from django.utils import translation
+
+    translation.deactivate()
+
+
 @pytest.fixture
 def media(settings: Any, tmp_path: Path) -> Path:
     """An empty media root of this test's own."""
@@ -116,6 +125,10 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
 def pytest_configure() -> None:
     """What tests need otherwise than production does."""
     from django.conf import settings
+
+    from jobs.uploads import threads
+
+    threads.KEEP_CONNECTIONS = False
 
     # Passwords of the cast need no strong hash; the real one costs half a second for each test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,11 +1,13 @@
 """How an activity ends: those that are nobody's fault are said to the workflow and not logged as errors."""
 
 from django.db import InterfaceError, InternalError, OperationalError
+from django.utils.translation import gettext_noop
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from worker.engine.base import EngineRefused
 
 INTERNAL = "internal"
+NOT_RUNNING = "the run is not running any more"  # to the workflow alone
 # A failure nobody foresaw is final from this attempt on. Temporal counts deaths of a worker too, but such a death
 # raises nothing, so it ends no run by itself.
 ATTEMPTS_ALLOWED = 5
@@ -27,7 +29,7 @@ def refused(code: str, detail: str) -> ApplicationError:
 
 def stopped() -> ApplicationError:
     """The run was cancelled, deleted or has ended: the workflow ends without another word."""
-    return refused("stopped", "the run is not running any more")
+    return refused("stopped", NOT_RUNNING)
 
 
 def leaving() -> ApplicationError:
@@ -40,7 +42,7 @@ def failed(error: Exception, attempt: int) -> ApplicationError:
     if isinstance(error, EngineRefused) and error.code in CHOSEN_WRONG:
         return refused(error.code, error.detail)
     return ApplicationError(
-        "Something failed on our side. Run it again; if it fails again, tell your operator.",
+        gettext_noop("Something failed on our side. Run it again; if it fails again, tell your operator."),
         type=INTERNAL,
         non_retryable=attempt >= ATTEMPTS_ALLOWED and not isinstance(error, WAITED_FOR),
     )

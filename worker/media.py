@@ -16,6 +16,7 @@ from uuid import uuid4
 from worker import landlock
 from worker.leashed import ChildFailed, Leashed
 from worker.refusals import REFUSALS
+from worker.sentences import FIRST_PART, HOLES, SHORTER
 
 SAMPLE_BYTES, RATE = 2, 16_000  # mono, signed 16 bit, little endian
 FRAME_SAMPLES = 512  # one byte of speech probability for each
@@ -173,14 +174,11 @@ def _accept(account: dict[str, Any], written: Sequence[IO[bytes]]) -> Decoded:
 def _warnings(account: dict[str, Any], duration: float) -> tuple[Warning, ...]:
     stated, lost = account.get("declared") or 0.0, account.get("lost") or 0.0
     if stated > duration + max(SHORT_SECONDS, SHORT_SHARE * stated):
-        detail = f"Only {clock(duration)} of the {clock(stated)} of this recording could be read. "
-        return (Warning("partial", detail + "The rest is damaged or missing."),)
+        return (Warning("partial", SHORTER.format(read=clock(duration), stated=clock(stated))),)
     if account.get("stopped"):
-        detail = f"Only the first {clock(duration)} of this recording could be read. The rest is damaged or missing."
-        return (Warning("partial", detail),)
+        return (Warning("partial", FIRST_PART.format(read=clock(duration))),)
     if lost >= LOST_SECONDS:
-        detail = f"This recording is damaged in places. About {max(1, round(lost))} s could not be read."
-        return (Warning("partial", detail),)
+        return (Warning("partial", HOLES.format(lost=max(1, round(lost)))),)
     return ()
 
 
@@ -201,7 +199,8 @@ def clock(seconds: float) -> str:
 
 
 def _length(seconds: float) -> str:
-    for size, unit in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size and seconds % size == 0:
+    """In units that are written alike in every language."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:g} seconds"
+    return f"{seconds:g} s"

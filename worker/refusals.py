@@ -3,44 +3,50 @@
 The keys are all that the decode child may answer; `{limit}` is the longest recording the operator allows.
 """
 
+from worker.sentences import TOO_LONG, UNPACKS
+from worker.sentences import gettext_noop as _
+
 REFUSALS = {
-    "empty": ("empty", "This file is empty. Check the recording on your device and upload it again."),
-    "no_sound": ("empty", "There is no sound in this file, not even silence. Check the recording and upload it again."),
+    "empty": ("empty", _("This file is empty. Check the recording on your device and upload it again.")),
+    "no_sound": (
+        "empty",
+        _("There is no sound in this file, not even silence. Check the recording and upload it again."),
+    ),
     "not_media": (
         "not_media",
-        "This file is not a recording we can read. Upload sound or video: MP3, M4A, WAV, FLAC, OGG, WebM or MP4.",
+        _("This file is not a recording we can read. Upload sound or video: MP3, M4A, WAV, FLAC, OGG, WebM or MP4."),
     ),
     "unknown_codec": (
         "not_media",
-        "The sound in this file is stored in a way we cannot read. Convert it to MP3, M4A or WAV and upload that.",
+        _("The sound in this file is stored in a way we cannot read. Convert it to MP3, M4A or WAV and upload that."),
     ),
-    "no_audio": ("no_audio", "This file has no sound track. Upload a recording that has sound."),
+    "no_audio": ("no_audio", _("This file has no sound track. Upload a recording that has sound.")),
     "corrupt": (
         "corrupt",
-        "This file is damaged and no sound could be read from it. Copy or export the recording again and upload that.",
+        _("This file is damaged: no sound could be read from it. Copy or export the recording again and upload that."),
     ),
     "too_many_streams": (
         "corrupt",
-        "This file holds more tracks than any recording has. Convert it to MP3 or WAV and upload that.",
+        _("This file holds more tracks than any recording has. Convert it to MP3 or WAV and upload that."),
     ),
     "memory": (
         "corrupt",
-        "Reading this file takes more memory than any recording needs. Convert it to MP3 or WAV and upload that.",
+        _("Reading this file takes more memory than any recording needs. Convert it to MP3 or WAV and upload that."),
     ),
     "stalled": (
         "corrupt",
-        "Reading this file came to a halt, so it is probably damaged. Convert it to MP3 or WAV and upload that.",
+        _("Reading this file came to a halt, so it is probably damaged. Convert it to MP3 or WAV and upload that."),
     ),
     "crashed": (
         "corrupt",
-        "This file is damaged in a way that stops our reader. Convert it to MP3 or WAV and upload that.",
+        _("This file is damaged in a way that stops our reader. Convert it to MP3 or WAV and upload that."),
     ),
     "too_long": (
         "too_long",
-        "This recording is longer than {limit}, the most we accept. Cut it into parts and upload them one by one.",
+        TOO_LONG,
     ),
     "unpacks": (
         "too_long",
-        "This file unpacks to far more sound than {limit} can hold. Convert it to MP3 or WAV and upload that.",
+        UNPACKS,
     ),
 }

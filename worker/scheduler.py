@@ -4,6 +4,7 @@ Every worker process runs it; a Postgres advisory lock lets one act. It is woken
 """
 
 import asyncio
+import itertools
 import logging
 import shutil
 import time
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -45,7 +47,7 @@ WORKER_ROWS_KEPT = timedelta(days=1)
 
 
 class Scheduler:
-    """`run` until cancelled. All database work happens on one thread, whose session holds the advisory lock.
+    """`run` until `stop`. All database work happens on one thread, whose session holds the advisory lock.
 
     The client may be lazy: cancels end while Temporal is away, even when this process never reached it.
     """
@@ -54,9 +56,14 @@ class Scheduler:
         self._client = client
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._repaired_at = self._swept_at = float("-inf")
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let `run` return behind the look that it is at; wake it, else it sleeps first."""
+        self._stopped = True
 
     async def run(self, wake: Wake) -> None:
-        while True:
+        while not self._stopped:
             try:
                 await self.tick()
             except DatabaseError as error:
@@ -206,9 +213,15 @@ def _hang_up() -> None:
 
 
 def _may_act() -> bool:
-    """The session's advisory lock; asking again while it is held is harmless, a lost session gives it back."""
+    """The session's advisory lock; asking again while it is held is harmless, a lost session gives it back.
+
+    When is it lost? A host that vanished closes nothing, and Postgres by itself would wait for hours: so the session
+    tells it to look after its other end, as our end does (settings.SILENCE_LIMITS). A Unix socket needs none of it.
+    """
+    limits = [(f"tcp_{name.removeprefix('tcp_')}", str(value)) for name, value in settings.SILENCE_LIMITS.items()]
+    chosen = ", ".join(["set_config(%s, %s, false)"] * len(limits))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
+        cursor.execute(f"SELECT pg_try_advisory_lock(%s), {chosen}", [LOCK_KEY, *itertools.chain(*limits)])
         return bool(cursor.fetchone()[0])
 
 
@@ -241,7 +254,9 @@ def _give_up(run_id: UUID) -> None:
     fail(
         run_id,
         reason="lost",
-        detail="The work on this recording was lost twice. Run it again; if that fails too, tell your operator.",
+        detail=gettext_noop(
+            "The work on this recording was lost twice. Run it again; if that fails too, tell your operator."
+        ),
     )
 
 

@@ -14,7 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from accounts.models import User
 from jobs.models import Job, Run, Worker
 from jobs.services.cancel import cancel
-from worker.scheduler import LOCK_KEY, Scheduler, runs_to_admit
+from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit
+from worker.wake import Wake
 
 MakeJob = Callable[..., Job]
 
@@ -239,3 +240,41 @@ def test_only_one_process_acts(temporal_address: str, alice: User, make_job: Mak
         cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])
     Drive(temporal_address).tick()
     assert run_of(job).admitted_at is not None
+
+
+@committed
+def test_postgres_looks_after_the_session_that_holds_the_lock() -> None:
+    """Over TCP the other end is asked for signs of life; here, over a Unix socket, it is only told to."""
+    with connection.cursor() as cursor:
+        assert _may_act()
+        cursor.execute("SELECT name FROM pg_settings WHERE name LIKE 'tcp_%' AND source = 'session' ORDER BY name")
+        told = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+    connection.close()
+    assert told == ["tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout"]
+
+
+@committed
+def test_told_to_stop_it_finishes_its_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    async def drive() -> None:
+        looking, go_on, wake = asyncio.Event(), asyncio.Event(), Wake()
+        scheduler = Scheduler(cast(Client, Away()))
+
+        async def tick() -> None:
+            looking.set()
+            await go_on.wait()
+            looks.append("whole")
+
+        monkeypatch.setattr(scheduler, "tick", tick)
+        running = asyncio.create_task(scheduler.run(wake))
+        await looking.wait()
+        scheduler.stop()
+        wake.ring()
+        go_on.set()
+        await asyncio.wait_for(running, 5)
+        await scheduler.close()
+
+    asyncio.run(drive())
+    assert looks == ["whole"]

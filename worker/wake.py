@@ -19,6 +19,10 @@ class Wake:
         self._rung = asyncio.Event()
         self._parameters = connection.get_connection_params()
 
+    def ring(self) -> None:
+        """Let the loop look now."""
+        self._rung.set()
+
     async def wait(self, seconds: float) -> None:
         """Return at a notification, or after `seconds`."""
         with contextlib.suppress(TimeoutError):

@@ -36,7 +36,7 @@ def download(
     found = run_of(mine(request, job_id), run)
     if format not in exports.FORMATS:
         known = ", ".join(exports.FORMATS)
-        raise JobError(f"There is no such format. Choose one of these: {known}.", code="bad_format")
+        raise JobError("There is no such format. Choose one of these: %(known)s.", code="bad_format", known=known)
     tag = _tag(found, format)
     if tag and (unchanged := _unchanged(request, tag)):
         return unchanged

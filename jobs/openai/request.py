@@ -29,7 +29,8 @@ def asked(fields: Mapping[str, str]) -> Asked:
     """Raises BadUpload for what cannot be answered here, before the recording is kept."""
     form = fields.get("response_format") or "json"
     if form not in FORMATS:
-        raise BadUpload(f"Choose one of these for response_format: {', '.join(FORMATS)}.", code="bad_format")
+        known = ", ".join(FORMATS)
+        raise BadUpload("Choose one of these for response_format: %(known)s.", code="bad_format", known=known)
     if "word" in (fields.get("timestamp_granularities[]"), fields.get("timestamp_granularities")):
         raise BadUpload("Times of words are not known here; ask for segments.", code="no_word_times")
     return Asked(form, stream=fields.get("stream", "").lower() in ("true", "1"))

@@ -25,7 +25,7 @@ def cancel(job: Job) -> None:
         return
     state = Run.objects.filter(pk=run.pk).values_list("state", flat=True).first()  # None: deleted meanwhile
     if state in FINAL and state != RunState.CANCELLED:
-        raise Conflict(f"This transcription has already {state}.")
+        raise Conflict("This transcription has ended already.")
 
 
 def finish_cancel(run_id: UUID) -> bool:

@@ -12,9 +12,12 @@ def admit_checkpoint(name: str, sha256: str) -> None:
     known, _new = Checkpoint.objects.get_or_create(name=name, defaults={"sha256": sha256})
     if known.sha256 != sha256:
         raise JobError(
-            f"The weights of model {name} are not the ones recorded ({known.sha256[:12]} before, {sha256[:12]} now). "
-            f"If you replaced them on purpose, run `manage.py confirm_model {name}`.",
+            "The weights of model %(name)s are not the ones recorded (%(before)s before, %(now)s now). "
+            "If you replaced them on purpose, run `manage.py confirm_model %(name)s`.",
             code="model_changed",
+            name=name,
+            before=known.sha256[:12],
+            now=sha256[:12],
         )
 
 

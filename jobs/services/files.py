@@ -2,7 +2,7 @@
 
 import shutil
 
-from jobs.models import Job, Run
+from jobs.models import Job, Run, Upload
 
 
 def remove_samples(run: Run) -> None:
@@ -14,3 +14,4 @@ def remove_samples(run: Run) -> None:
 def remove_recording(job: Job) -> None:
     """The recording and everything made from it; the row stays as the record of what happened."""
     shutil.rmtree(job.folder, ignore_errors=True)
+    Upload(pk=job.pk).path.unlink(missing_ok=True)  # a second name, left where `submit` died behind its commit

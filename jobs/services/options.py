@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from jobs.errors import JobError
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import Offer, offers
@@ -33,12 +31,13 @@ def read_options(fields: Mapping[str, Any]) -> Options:
     options = stored_options(fields)
     if options.language is not None and options.language not in LANGUAGES:
         raise JobError(
-            _("There is no language “%(code)s”. Use a code such as en or de.") % {"code": options.language},
+            "There is no language “%(language)s”. Use a code such as en or de.",
             code="bad_language",
+            language=options.language,
         )
     if options.task not in TASKS:
         raise JobError(
-            _("There is no task “%(task)s”. Choose transcribe or translate.") % {"task": options.task}, code="bad_task"
+            "There is no task “%(task)s”. Choose transcribe or translate.", code="bad_task", task=options.task
         )
     check_options(options)
     return options
@@ -61,22 +60,28 @@ def check_options(options: Options) -> None:
     chosen = next((offer for offer in offered if options.model in (None, offer.model)), None)
     if chosen is None:
         raise JobError(
-            _("The model “%(model)s” is not offered now. Choose one of these: %(models)s.")
-            % {"model": options.model, "models": ", ".join(offer.model for offer in offered)},
+            "The model “%(model)s” is not offered now. Choose one of these: %(models)s.",
             code="model_not_offered",
+            model=options.model,
+            models=", ".join(offer.model for offer in offered),
         )
     if chosen.english_only and options.language not in (None, "en"):
         raise JobError(
-            _("The model “%(model)s” knows English only. Choose English or another model.") % {"model": chosen.model},
+            "The model “%(model)s” knows English only. Choose English or another model.",
             code="english_only",
+            model=chosen.model,
         )
     if options.task == TRANSLATE and not chosen.translates:
-        raise JobError(_cannot_translate(chosen, offered), code="cannot_translate")
+        raise _cannot_translate(chosen, ", ".join(offer.model for offer in offered if offer.translates))
 
 
-def _cannot_translate(chosen: Offer, offered: list[Offer]) -> str:
-    able = ", ".join(offer.model for offer in offered if offer.translates)
-    said = _("The model “%(model)s” cannot translate.") % {"model": chosen.model}
-    if able:
-        return said + " " + _("Choose one of these, or no translation: %(models)s.") % {"models": able}
-    return said + " " + _("Choose no translation.")
+def _cannot_translate(chosen: Offer, able: str) -> JobError:
+    code, model = "cannot_translate", chosen.model
+    if not able:
+        return JobError("The model “%(model)s” cannot translate. Choose no translation.", code=code, model=model)
+    return JobError(
+        "The model “%(model)s” cannot translate. Choose one of these, or no translation: %(models)s.",
+        code=code,
+        model=model,
+        models=able,
+    )

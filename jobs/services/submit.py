@@ -1,6 +1,8 @@
 """A complete upload becomes a recording with its first run: one transaction, one verb for every door."""
 
+import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -13,25 +15,36 @@ from jobs.services.offers import default_model
 from jobs.services.options import Options
 from jobs.states import RunState
 
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK})
+
 
 def submit(upload_id: UUID, *, sha256: str, options: Options) -> Job:
     """Make the job of an upload whose bytes are on disk (flushed); the same job if it was made before.
 
-    Raises Conflict when the upload is gone (expired or aborted meanwhile).
+    The job has the upload's id. Until it is committed the file is where it was, so whenever this dies, it is safe to
+    repeat. Raises Conflict when the upload is gone (expired or aborted meanwhile).
     """
+    job = _make(upload_id, sha256, options)
+    with suppress(OSError):  # one name is left: a recording; the other goes with the upload's row
+        Upload(pk=upload_id).path.unlink(missing_ok=True)
+    return job
+
+
+def _make(upload_id: UUID, sha256: str, options: Options) -> Job:
     with transaction.atomic():
         upload = Upload.objects.select_for_update().filter(pk=upload_id).first()
         if upload is None:
             raise Conflict("This upload is no longer there. Upload the file again.")
         if upload.job is not None:
             return upload.job
-        job = Job.objects.create(owner_id=upload.owner_id, title=upload.title, size=upload.offset, sha256=sha256)
+        job = Job.objects.create(
+            pk=upload.pk, owner_id=upload.owner_id, title=upload.title, size=upload.offset, sha256=sha256
+        )
         add_run(job, options)
         upload.job = job
         upload.save(update_fields=["job"])
-        # Renamed before the commit: a crash between the two leaves a folder without a row, which the sweep removes.
-        # The other order would leave a job that points to nothing.
-        move_in(upload.path, job.path)
+        # Before the commit: the other order would leave a job that points to nothing after a crash between the two.
+        put_in(upload.path, job.path)
     return job
 
 
@@ -47,10 +60,16 @@ def add_run(job: Job, options: Options) -> Run:
     return run
 
 
-def move_in(source: Path, target: Path) -> None:
-    """Rename into a folder of its own, for good; media is one file system, so this copies nothing."""
+def put_in(source: Path, target: Path) -> None:
+    """Give the file a second name, for good, in a folder of its own; media is one file system: nothing is copied."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    source.rename(target)
+    target.unlink(missing_ok=True)  # left by a try that died before its commit
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        source.rename(target)  # a file system without links: a kill before the commit costs the client a new start
     for folder in (target.parent, target.parent.parent):  # a power cut must not take the rename back
         handle = os.open(folder, os.O_RDONLY)
         try:

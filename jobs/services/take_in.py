@@ -25,7 +25,8 @@ def take_in(source: Path, *, owner_id: int, title: str, options: Options) -> Job
     if size == 0:
         raise BadUpload("This file is empty. Choose the recording itself.", code="empty")
     if size > settings.UPLOAD_LIMIT_BYTES:
-        raise TooLarge(f"This file has {size} bytes; at most {settings.UPLOAD_LIMIT_BYTES} are allowed.")
+        limit = settings.UPLOAD_LIMIT_BYTES
+        raise TooLarge("This file has %(size)s bytes; at most %(limit)s are allowed.", size=size, limit=limit)
     expires_at = timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRY_SECONDS)
     upload = Upload.objects.create(owner_id=owner_id, title=title, length=size, offset=size, expires_at=expires_at)
     try:

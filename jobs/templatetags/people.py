@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from jobs import passages, words
 from jobs.states import RunState
+from jobs.stored import said
 
 register = template.Library()
 
@@ -24,6 +25,8 @@ register.filter("event_words", words.event)
 register.filter("time_left", words.left)
 register.filter("waiting", words.waiting)
 register.filter("next_step", words.next_step)
+register.filter("why", words.why)
+register.filter("said", said)
 register.filter("doubt", words.doubt)
 register.filter("attempt", words.attempt)
 register.filter("can_run_again", words.can_run_again)

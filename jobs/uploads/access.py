@@ -4,17 +4,18 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from urllib.parse import urlencode
 
-from channels.db import database_sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import get_language_from_request
 
 from accounts.grants import TokenError
 from accounts.models import User
 from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing
+from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Scope, header
 
 type Authenticate = Callable[[Scope], Awaitable[User | None]]
@@ -26,6 +27,14 @@ def request_of(scope: Scope) -> ASGIRequest:
     schemes = {"ws": "http", "wss": "https"}
     seen = {"method": "GET", **scope, "scheme": schemes.get(scope.get("scheme", "http"), scope.get("scheme"))}
     return ASGIRequest(seen, BytesIO())
+
+
+def language_of(scope: Scope) -> str:
+    """The code of the language this client reads best among ours; English where its request cannot be read."""
+    try:
+        return get_language_from_request(request_of(scope))
+    except UnicodeDecodeError:  # a query string that is not text
+        return "en"
 
 
 def session_user(request: HttpRequest) -> User | None:
@@ -60,7 +69,7 @@ async def who(scope: Scope, request: ASGIRequest, authenticate: Authenticate | N
     """
     by_session = header(scope, b"authorization") is None
     if by_session:
-        user = await database_sync_to_async(session_user, thread_sensitive=False)(request)
+        user = await in_thread(session_user, request)
     else:
         user = await _bearer(scope, authenticate) if authenticate else None
     if user is None:

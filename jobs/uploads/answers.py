@@ -29,9 +29,9 @@ async def refused(send: Send, request: ASGIRequest, error: JobError, body: Body)
     """The refusal's own status, with its code and sentence."""
     headers: Headers = [(b"allow", b"POST")] if error.status == 405 else []
     if not wants_page(request):
-        return await answer(
-            send, error.status, as_json({"code": error.code, "detail": error.detail}), headers, body=body
-        )
+        with translation.override(translation.get_language_from_request(request)):
+            content = as_json({"code": error.code, "detail": error.detail})
+        return await answer(send, error.status, content, headers, body=body)
     page = await database_sync_to_async(_page, thread_sensitive=False)(request, error)
     headers.append((b"content-security-policy", build_policy(settings.SECURE_CSP).encode()))
     await answer(send, error.status, (page.encode(), b"text/html; charset=utf-8"), headers, body=body)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MAX_PARTS = 50
-_BROKEN = "The request is not a well-formed upload. Send the file again."
+_BROKEN = gettext_noop("The request is not a well-formed upload. Send the file again.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class FormReader:
     def _part_begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise BadUpload(f"The form has more than {MAX_PARTS} fields.")
+            raise BadUpload("The form has more than %(count)s fields.", count=MAX_PARTS)
         self._header_name, self._header_value, self._disposition = b"", b"", b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:

@@ -1,24 +1,23 @@
 """One form on its way in: its fields in memory, its one file to disk, and nothing left behind unless it is whole."""
 
-import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
-
 from accounts.models import User
-from jobs.errors import BadUpload
+from jobs.errors import BadUpload, StorageFull
 from jobs.models import Job
 from jobs.services.options import Options, read_options
 from jobs.uploads import store
 from jobs.uploads.form import Event, FormReader, PartData, PartEnd, PartStart
+from jobs.uploads.stream import Stream
+from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
 from jobs.uploads.wire import Body
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 8 << 10
 FORM_BYTES = 1 << 20  # what the form around a file of the largest size may add
-WRITE_BYTES = 1 << 20  # collected before a thread is asked to write
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,9 @@ class Intake:
         self._admission = admission
         self.fields: dict[str, str] = {}
         self._part = PartStart("", "")
-        self._pending = bytearray()
+        self._field = bytearray()
         self._writer: store.Writer | None = None
+        self._stream: Stream | None = None
         self._options: tuple[dict[str, str], Options] = {}, Options()  # as asked for, and as read from that
 
     async def take(self, event: Event) -> None:
@@ -71,18 +71,19 @@ class Intake:
         if self._writer is None:
             raise BadUpload("There is no file in the form. Choose a recording first.", code="no_file")
         options = await self._read_options()
-        job: Job = await database_sync_to_async(store.complete, thread_sensitive=False)(self._writer, options)
+        job = await in_thread(store.complete, self._writer, options)
         self._writer.close()
         self._writer = None
         return job
 
     async def abandon(self) -> None:
         """Remove what was kept so far. Does nothing after `complete`."""
-        self._pending.clear()
         writer, self._writer = self._writer, None
-        if writer is not None:
+        if writer is not None and self._stream is not None:
+            with suppress(StorageFull):
+                await self._stream.drop()
             writer.close()
-            await database_sync_to_async(store.discard, thread_sensitive=False)(writer.upload)
+            await in_thread(store.discard, writer.upload)
 
     @property
     def _in_file(self) -> bool:
@@ -96,33 +97,26 @@ class Intake:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
         self._admission.check_form(self.fields.get("csrfmiddlewaretoken"))
         await self._read_options()
-        begin = database_sync_to_async(store.begin, thread_sensitive=False)
-        self._writer = await begin(self._admission.user, title_of(part.file_name), self._admission.length)
+        title = title_of(part.file_name)
+        self._writer = await in_thread(store.begin, self._admission.user, title, self._admission.length)
+        self._stream = Stream(self._writer)
 
     async def _read_options(self) -> Options:
         """Read once, before the file: a model that went away while it travelled is no reason to lose it. Fields after
         the file count too."""
         if self.fields != self._options[0]:
-            read = database_sync_to_async(self._admission.read, thread_sensitive=False)
-            self._options = self.fields.copy(), await read(self.fields)
+            self._options = self.fields.copy(), await in_thread(self._admission.read, self.fields)
         return self._options[1]
 
     async def _data(self, data: bytes) -> None:
-        self._pending += data
-        if self._in_file:
-            if len(self._pending) >= WRITE_BYTES:
-                await self._write()
-        elif len(self._pending) > MAX_FIELD_BYTES:
+        if self._in_file and self._stream is not None:
+            return await self._stream.add(data)
+        self._field += data
+        if len(self._field) > MAX_FIELD_BYTES:
             raise BadUpload("A field of the form is too long.")
 
     async def _end(self) -> None:
-        if self._in_file:
-            await self._write()
-        else:
-            self.fields[self._part.name] = self._pending.decode(errors="replace")
-            self._pending.clear()
-
-    async def _write(self) -> None:
-        if self._writer is not None and self._pending:
-            data, self._pending = bytes(self._pending), bytearray()
-            await asyncio.to_thread(self._writer.append, data)
+        if self._in_file and self._stream is not None:
+            return await self._stream.end()
+        self.fields[self._part.name] = self._field.decode(errors="replace")
+        self._field.clear()

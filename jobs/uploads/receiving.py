@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from accounts.models import User
@@ -15,14 +14,12 @@ from jobs.models import Upload
 from jobs.uploads import locks, resume
 from jobs.uploads.refusals import Interrupted, Locked, WrongOffset
 from jobs.uploads.store import Writer
+from jobs.uploads.stream import Stream
+from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Body
 
-WRITE_BYTES = 1 << 20  # collected before a thread is asked to write
 LOOK_SECONDS = 0.1  # how often a writer looks whether it is wanted, and a newcomer whether it may
 logger = logging.getLogger(__name__)
-
-_reopen = database_sync_to_async(resume.reopen, thread_sensitive=False)
-_settle = database_sync_to_async(resume.settle, thread_sensitive=False)
 
 
 @asynccontextmanager
@@ -58,7 +55,7 @@ async def receive_into(writer: Writer, body: Body) -> Upload:
 
 async def settle(writer: Writer) -> Upload:
     """`resume.settle` in a thread."""
-    upload: Upload = await _settle(writer)
+    upload = await in_thread(resume.settle, writer)
     if upload.job_id is not None:
         logger.info("Job %s was uploaded.", upload.job_id)
     return upload
@@ -67,13 +64,12 @@ async def settle(writer: Writer) -> Upload:
 def check_offset(told: int, true: int) -> None:
     """Raises WrongOffset unless both are the same."""
     if told != true:
-        raise WrongOffset(f"The upload is at byte {true:,}. Go on from there.")
+        raise WrongOffset("The upload is at byte %(offset)s. Go on from there.", offset=f"{true:,}")
 
 
 async def _take_turn(owner: User, key: UUID, offset: int | None) -> tuple[Upload, Writer | None]:
     try:
-        found: tuple[Upload, Writer | None] = await _reopen(owner, key)
-        return found
+        return await in_thread(resume.reopen, owner, key)
     except Locked:
         pass
     path = Upload(pk=key).path
@@ -86,8 +82,7 @@ async def _take_turn(owner: User, key: UUID, offset: int | None) -> tuple[Upload
         while True:  # no thread waits, or a few stuck uploads would use all there are
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                found = await _reopen(owner, key)
-                return found
+                return await in_thread(resume.reopen, owner, key)
             except Locked:
                 if clock() >= end:
                     raise
@@ -100,26 +95,17 @@ async def _give_way(writer: Writer, body: Body) -> None:
 
 
 async def _copy(writer: Writer, body: Body) -> None:
-    start, pending = writer.offset, bytearray()
+    start, stream = writer.offset, Stream(writer)
     rest = (writer.upload.length or 0) - start
     try:
-        while (piece := await body.next()) is not None:
-            pending += piece
-            if body.read > rest:
-                pending.clear()
-                await asyncio.to_thread(writer.cut_back, start)
-                raise TooLarge("The file is longer than was announced. Upload it again.")
-            if len(pending) >= WRITE_BYTES:
-                await _write(writer, pending)
-    finally:
-        await _write(writer, pending)
-
-
-async def _write(writer: Writer, pending: bytearray) -> None:
-    """Empties `pending` first: what could not be written is not tried again."""
-    data = bytes(pending)
-    pending.clear()
-    try:
-        await asyncio.to_thread(writer.append, data)
+        try:
+            while (piece := await body.next()) is not None:
+                if body.read > rest:
+                    await stream.drop()
+                    await in_thread(writer.cut_back, start)
+                    raise TooLarge("The file is longer than was announced. Upload it again.")
+                await stream.add(piece)
+        finally:
+            await stream.end()
     except StorageFull as full:
         raise StorageFull("The server has no room for the rest of this file. Go on later: the start is kept.") from full

@@ -39,6 +39,12 @@ class Unavailable(JobError):
     code, status = "unavailable", 503
 
 
+class TooManyUploads(JobError):
+    """This person has as many unfinished uploads as one may have."""
+
+    code, status = "too_many_uploads", 429
+
+
 class WrongOffset(Conflict):
     """The client goes on at another place than the one where the file ends."""
 

@@ -63,15 +63,8 @@ def settle(writer: store.Writer) -> Upload:
 
 def unfinished(owner: User) -> list[Unfinished]:
     """What this person could go on with, newest first."""
-    rows = _resumable(owner).filter(job=None, expires_at__gt=timezone.now()).order_by("-created_at")
-    return [Unfinished(row, size) for row in rows if (size := _size(row)) is not None]
-
-
-def _size(upload: Upload) -> int | None:
-    try:
-        return upload.path.stat().st_size
-    except FileNotFoundError:  # it became a job or was removed a moment ago
-        return None
+    rows = store.unfinished().filter(owner=owner, resumable=True).order_by("-created_at")
+    return [Unfinished(row, size) for row in rows if (size := store.size_of(row)) is not None]
 
 
 def _resumable(owner: User) -> models.QuerySet[Upload]:

@@ -8,12 +8,15 @@ import hashlib
 import os
 import shutil
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,9 +25,37 @@ from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
 from jobs.uploads import locks
-from jobs.uploads.refusals import Locked
+from jobs.uploads.refusals import Locked, TooManyUploads
 
+_ADMISSION = 0x75706C6F6164  # the advisory lock under which room is given away
+MAX_DIGESTS = 256
+type _Hash = "hashlib._Hash"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class _Digests:
+    """Running SHA-256 of uploads that wait for their next piece. A process that has none reads the file at the end.
+
+    What lies below an offset never changes, so one that fits the size of the file is that of the file.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[UUID, tuple[int, _Hash]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, key: UUID, offset: int, digest: _Hash) -> None:
+        with self._lock:
+            self._kept[key] = (offset, digest)
+            while len(self._kept) > MAX_DIGESTS:
+                self._kept.popitem(last=False)
+
+    def take(self, key: UUID, offset: int) -> _Hash | None:
+        with self._lock:
+            at, digest = self._kept.pop(key, (0, None))
+        return hashlib.sha256() if offset == 0 else digest if at == offset else None
+
+
+_digests = _Digests()
 
 
 class Writer:
@@ -49,9 +80,9 @@ class Writer:
             raise
         self._busy = threading.Lock()  # a cancelled request closes while a thread may still write
         self.offset = os.fstat(self._file).st_size
-        self._digest = hashlib.sha256() if self.offset == 0 else None
+        self._digest = _digests.take(upload.pk, self.offset)
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | bytearray) -> None:
         """Write all of it. Raises TooLarge before the limit is passed and StorageFull when there is no room."""
         check_size(self.offset + len(data))
         rest = memoryview(data)
@@ -90,6 +121,8 @@ class Writer:
         with self._busy:
             file, self._file = self._file, -1
             if file >= 0:
+                if self._digest is not None:
+                    _digests.keep(self.upload.pk, self.offset, self._digest)
                 os.close(file)
 
 
@@ -97,7 +130,9 @@ def check_size(size: int) -> None:
     """Raises TooLarge above the operator's limit, which is inclusive."""
     limit = settings.UPLOAD_LIMIT_BYTES
     if size > limit:
-        raise TooLarge(f"The file is larger than {limit:,} bytes, the most that can be uploaded here.")
+        raise TooLarge(
+            "The file is larger than %(limit)s bytes, the most that can be uploaded here.", limit=f"{limit:,}"
+        )
 
 
 def begin(owner: User, title: str, length: int | None = None) -> Writer:
@@ -106,11 +141,12 @@ def begin(owner: User, title: str, length: int | None = None) -> Writer:
 
 
 def open_new(upload: Upload) -> Writer:
-    """Store the row of a new upload and open its file. Raises StorageFull when its length does not fit."""
-    _check_room(upload.length or 0)
+    """Store the row of a new upload and open its file. Raises StorageFull and TooManyUploads, see `_admit`."""
     # The row first: a file without a row is litter, a row without a file expires.
     upload.expires_at = next_expiry()
-    upload.save(force_insert=True)
+    with transaction.atomic():
+        _admit(upload)
+        upload.save(force_insert=True)
     try:
         return Writer(upload, new=True)
     except BaseException:
@@ -141,12 +177,41 @@ def discard(upload: Upload) -> None:
             upload.path.unlink(missing_ok=True)
 
 
-def _check_room(length: int) -> None:
+def size_of(upload: Upload) -> int | None:
+    """Bytes on disk right now; None when the file became a job or was removed a moment ago."""
+    try:
+        return upload.path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def unfinished() -> models.QuerySet[Upload]:
+    """The uploads that somebody may still go on with."""
+    return Upload.objects.filter(job=None, expires_at__gt=timezone.now())
+
+
+def _admit(upload: Upload) -> None:
+    """One at a time: uploads that each fit, but not together, must not all be let in.
+
+    Raises TooManyUploads, and StorageFull when its length does not fit beside what the unfinished ones were promised.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMISSION])
+    limit = settings.UPLOADS_UNFINISHED_LIMIT
+    if unfinished().filter(owner=upload.owner).count() >= limit:
+        raise TooManyUploads(
+            "You have %(count)s unfinished uploads, no more are kept. Finish or cancel one first.", count=limit
+        )
     root = Path(settings.MEDIA_ROOT)
     with _room():
         root.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(root).free < length:
+    if shutil.disk_usage(root).free < (upload.length or 0) + _promised():
         raise _no_room()
+
+
+def _promised() -> int:
+    """Bytes that unfinished uploads have still to bring."""
+    return sum(max(0, (row.length or 0) - (size_of(row) or 0)) for row in unfinished().exclude(length=None))
 
 
 def _no_room() -> StorageFull:

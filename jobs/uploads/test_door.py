@@ -79,6 +79,11 @@ def test_fields_may_follow_the_file_but_its_bytes_stay_its_own(browser: Browser)
     assert job.current_run.options["language"] == "en"
 
 
+def test_refusals_are_said_in_the_language_of_the_reader(browser: Browser) -> None:
+    answer = browser.upload(browser.token(), field_part("language", "de"), headers={"Accept-Language": "de"})
+    assert answer.content["detail"] == "Im Formular ist keine Datei. Wählen Sie zuerst eine Aufnahme."
+
+
 def test_options_are_fields_and_refused_before_the_file_is_kept(
     browser: Browser, make_worker: Callable[..., Worker]
 ) -> None:

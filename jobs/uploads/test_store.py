@@ -1,9 +1,14 @@
 import hashlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from jobs.errors import BadUpload, StorageFull, TooLarge
@@ -11,7 +16,7 @@ from jobs.models import Job, Upload
 from jobs.services.options import Options
 from jobs.services.submit import submit
 from jobs.uploads import locks, store
-from jobs.uploads.refusals import Locked
+from jobs.uploads.refusals import Locked, TooManyUploads
 
 pytestmark = pytest.mark.django_db
 
@@ -125,3 +130,52 @@ def test_discarding_an_upload_that_became_a_job_keeps_the_recording(alice: User,
     store.discard(writer.upload)
     assert job.path.read_bytes() == b"x"
     assert Upload.objects.get().job == job
+
+
+def test_a_person_has_a_limited_number_of_unfinished_uploads(
+    alice: User, bob: User, media: Path, settings: Any
+) -> None:
+    settings.UPLOADS_UNFINISHED_LIMIT = 2
+    writers = [store.begin(alice, "talk.mp3") for _ in range(2)]
+    with pytest.raises(TooManyUploads, match="2 unfinished"):
+        store.begin(alice, "talk.mp3")
+    store.begin(bob, "talk.mp3").close()
+    writers[0].append(b"x")
+    store.complete(writers[0], Options())
+    writers.append(store.begin(alice, "talk.mp3"))
+    for writer in writers:
+        writer.close()
+    Upload.objects.filter(owner=alice).update(expires_at=timezone.now())
+    store.begin(alice, "talk.mp3").close()
+
+
+def test_promised_room_is_not_promised_again(alice: User, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    first = store.begin(alice, "talk.mp3", 60)
+    with pytest.raises(StorageFull):
+        store.begin(alice, "talk.mp3", 41)
+    first.append(bytes(20))  # on disk, so no longer promised
+    store.begin(alice, "talk.mp3", 60).close()
+    store.discard(first.upload)
+    first.close()
+    store.begin(alice, "talk.mp3", 40).close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uploads_at_the_same_moment_do_not_pass_the_limit(alice: User, media: Path, settings: Any) -> None:
+    settings.UPLOADS_UNFINISHED_LIMIT = 3
+    start = Barrier(8)
+
+    def one(_: int) -> bool:
+        start.wait(10)
+        try:
+            store.begin(alice, "talk.mp3").close()
+        except TooManyUploads:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as people:
+        assert sum(people.map(one, range(8))) == 3
+    assert Upload.objects.count() == 3

@@ -46,6 +46,12 @@ def test_pieces_become_a_job(tus: Tus, alice: User) -> None:
     assert tus.listed() == []
 
 
+def test_refusals_are_said_in_the_language_of_the_reader(tus: Tus) -> None:
+    asked = {"Upload-Length": "10", "Upload-Metadata": metadata(language="klingon"), "Accept-Language": "de"}
+    assert "Es gibt keine Sprache „klingon“" in tus.ask("POST", BASE, asked).content["detail"]
+    assert "There is no language" in tus.ask("POST", BASE, {**asked, "Accept-Language": "xx"}).content["detail"]
+
+
 def test_an_upload_is_not_lost_with_the_worker_it_was_meant_for(tus: Tus, make_worker: Callable[..., Worker]) -> None:
     make_worker("demo")
     large = make_worker("large")

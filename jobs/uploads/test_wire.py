@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from jobs.uploads.refusals import Interrupted
-from jobs.uploads.wire import Body, ClientSlow, Message
+from jobs.uploads.wire import STEADY_BYTES, Body, ClientSlow, Message
 
 REASON = Interrupted("Enough.")
 
 
-def body_of(messages: "asyncio.Queue[Message]", silence_seconds: float = 60) -> Body:
-    return Body(messages.get, silence_seconds)
+def body_of(messages: "asyncio.Queue[Message]", patience: float = 60) -> Body:
+    return Body(messages.get, patience)
 
 
 def piece(data: bytes) -> Message:
@@ -45,3 +45,30 @@ async def test_a_busy_reader_is_interrupted_before_the_next_piece() -> None:
 async def test_silence_ends_the_wait() -> None:
     with pytest.raises(ClientSlow):
         await body_of(asyncio.Queue(), 0.01).next()
+
+
+async def test_a_drip_ends_the_wait_and_a_steady_stream_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop's own clock is moved, so that nothing depends on how fast this machine is."""
+    loop = asyncio.get_running_loop()
+    messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def slowly() -> Message:
+        moved[0] += 10
+        await asyncio.sleep(0)
+        return await messages.get()
+
+    moved, real = [0.0], loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + moved[0])
+    body = Body(slowly, 45)
+    for size in (STEADY_BYTES // 4, STEADY_BYTES // 4, STEADY_BYTES // 2) * 5:
+        messages.put_nowait(piece(bytes(size)))
+        await body.next()
+
+    async def drip() -> None:
+        while True:
+            messages.put_nowait(piece(b"x"))
+            await body.next()
+
+    with pytest.raises(ClientSlow):
+        await drip()
+    assert body.read - STEADY_BYTES * 5 in (4, 5)

@@ -12,18 +12,19 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import translation
 
 from accounts.models import User
 from jobs.errors import Conflict, JobError, NotFound, TooLarge
 from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
-from jobs.uploads.access import Authenticate, not_ours, request_of, who, with_our_token
+from jobs.uploads.access import Authenticate, language_of, not_ours, request_of, who, with_our_token
 from jobs.uploads.receiving import check_offset, hold, receive_into, settle
 from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
+from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
 from jobs.uploads.wire import Body, ClientGone, Headers, Receive, Scope, Send, answer, as_json, declared_length, header
 
@@ -98,7 +99,7 @@ class TusDoor:
 
 
 async def _list(user: User) -> Reply:
-    found = await database_sync_to_async(resume.unfinished, thread_sensitive=False)(user)
+    found = await in_thread(resume.unfinished, user)
     return Reply(200, [], [_entry(one) for one in found])
 
 
@@ -108,11 +109,11 @@ async def _create(user: User, scope: Scope, body: Body) -> Reply:
         tus_headers.check_type(scope)
     length = tus_headers.read_length(scope)
     raw, metadata = tus_headers.read_metadata(scope)
-    options = (await database_sync_to_async(read_options, thread_sensitive=False)(metadata)).as_json()
+    options = (await in_thread(read_options, metadata)).as_json()
     title = title_of(metadata.get("filename") or metadata.get("name") or "")
     upload = Upload(owner=user, title=title, length=length, options=options, metadata=raw, resumable=True)
     _check_rest(scope, length)
-    writer = await database_sync_to_async(store.open_new, thread_sensitive=False)(upload)
+    writer = await in_thread(store.open_new, upload)
     try:
         if with_bytes:
             upload = await receive_into(writer, body)
@@ -164,7 +165,7 @@ async def _remove(user: User, key: UUID) -> Reply:
 
 
 async def _discard(upload: Upload) -> None:
-    await database_sync_to_async(store.discard, thread_sensitive=False)(upload)
+    await in_thread(store.discard, upload)
 
 
 def _check_rest(scope: Scope, rest: int) -> None:
@@ -201,7 +202,8 @@ def _refusal(error: JobError, scope: Scope) -> Reply:
         headers = [(b"allow", ", ".join(_methods(scope["path"].removeprefix(BASE))).encode())]
     elif isinstance(error, WrongVersion):
         headers = [(b"tus-version", tus_headers.VERSION)]
-    return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
+    with translation.override(language_of(scope)):
+        return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
 
 
 def _entry(found: resume.Unfinished) -> dict[str, object]:

@@ -23,7 +23,7 @@ MAX_METADATA_BYTES = 8 << 10
 def check_version(scope: Scope) -> None:
     """Raises WrongVersion unless the client speaks ours."""
     if header(scope, b"tus-resumable") != VERSION:
-        raise WrongVersion(f"Send the header Tus-Resumable: {VERSION.decode()}.")
+        raise WrongVersion("Send the header %(header)s.", header=f"Tus-Resumable: {VERSION.decode()}")
 
 
 def has_body(scope: Scope) -> bool:
@@ -34,7 +34,7 @@ def has_body(scope: Scope) -> bool:
 def check_type(scope: Scope) -> None:
     """Raises WrongType for a body that is not a piece of a file."""
     if header(scope, b"content-type") != CONTENT_TYPE:
-        raise WrongType(f"Send the bytes with Content-Type: {CONTENT_TYPE.decode()}.")
+        raise WrongType("Send the bytes with Content-Type: %(type)s.", type=CONTENT_TYPE.decode())
 
 
 def read_length(scope: Scope) -> int:
@@ -62,7 +62,7 @@ def read_metadata(scope: Scope) -> tuple[str, dict[str, str]]:
     for pair in filter(None, (part.strip() for part in raw.decode().split(","))):
         key, _, value = pair.partition(" ")
         if key in found:
-            raise BadUpload(f"Upload-Metadata names {key!r} twice.")
+            raise BadUpload("Upload-Metadata names “%(key)s” twice.", key=key)
         found[key] = _decoded(key, value)
     return raw.decode(), found
 
@@ -86,7 +86,7 @@ def abilities() -> Headers:
 def _number(scope: Scope, name: bytes) -> int:
     value = header(scope, name) or b""
     if not re.fullmatch(rb"[0-9]{1,18}", value):
-        raise BadUpload(f"Send {name.decode().title()} as a whole number of bytes.")
+        raise BadUpload("Send %(header)s as a whole number of bytes.", header=name.decode().title())
     return int(value)
 
 
@@ -94,4 +94,4 @@ def _decoded(key: str, value: str) -> str:
     try:
         return b64decode(value, validate=True).decode(errors="replace")
     except binascii.Error:
-        raise BadUpload(f"The value of {key!r} in Upload-Metadata is not Base64.") from None
+        raise BadUpload("The value of “%(key)s” in Upload-Metadata is not Base64.", key=key) from None

@@ -15,8 +15,9 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
 
-READ_AFTER_REFUSAL = 512 << 10  # bytes; with what the server holds already this stays below 1 MiB
+READ_AFTER_REFUSAL = 256 << 10  # bytes; with what the server has read ahead before and after, less than 1 MiB
 LINGER_SECONDS = 0.5
+STEADY_BYTES = 32 << 10  # this much of a body, or its rest, must arrive within its patience: 0.7 KiB/s by default
 
 
 class ClientGone(Exception):
@@ -24,17 +25,22 @@ class ClientGone(Exception):
 
 
 class ClientSlow(JobError):
-    """No byte arrived for too long; the connection is given up."""
+    """Too little arrived for too long; the connection is given up."""
 
     code, status = "too_slow", 408
 
 
 class Body:
-    """A request body as pieces. `read` counts the bytes taken, `ended` says that the last piece was handed out."""
+    """A request body as pieces. `read` counts the bytes taken, `ended` says that the last piece was handed out.
 
-    def __init__(self, receive: Receive, silence_seconds: float) -> None:
+    Every STEADY_BYTES, or the rest, must arrive within `patience` seconds of waiting for them: neither silence nor a
+    drip holds a connection. What we do between two pieces is not the client's time.
+    """
+
+    def __init__(self, receive: Receive, patience: float) -> None:
         self.receive = receive
-        self.silence_seconds = silence_seconds
+        self._seconds = self._left = patience
+        self._arrived = 0
         self.read = 0
         self.ended = False
         self._reason: JobError | None = None
@@ -47,14 +53,20 @@ class Body:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def next(self) -> bytes | None:
-        """The next piece, None after the last. Raises ClientGone, and ClientSlow after `silence_seconds` of nothing."""
+        """The next piece, None after the last. Raises ClientGone, and ClientSlow when too little comes."""
         if self.ended:
             return None
+        clock = asyncio.get_running_loop().time
+        began = clock()
         message = await self._wait()
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece: bytes = message.get("body", b"")
         self.read += len(piece)
+        self._left -= clock() - began
+        self._arrived += len(piece)
+        if self._arrived >= STEADY_BYTES:
+            self._arrived, self._left = 0, self._seconds
         self.ended = not message.get("more_body", False)
         return piece
 
@@ -62,11 +74,11 @@ class Body:
         with suppress(TimeoutError):
             try:
                 if self._reason is None:
-                    async with asyncio.timeout(self.silence_seconds) as self._patience:
+                    async with asyncio.timeout(self._left) as self._patience:
                         return await self.receive()
             finally:
                 self._patience = None
-        slow = ClientSlow("Nothing arrived for a while, so the upload was stopped. Send it again.")
+        slow = ClientSlow("Too little arrived for a while, so the upload was stopped. Send it again.")
         reason, self._reason = self._reason or slow, None
         raise reason
 

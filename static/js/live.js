@@ -42,6 +42,7 @@ function makeRoom(html) {
     if (next === undefined) continue;
     const place = document.createElement("li");
     place.id = row.id;
+    place.dataset.created = row.dataset.created; // the next row of this message may find its place by it
     list.insertBefore(place, next);
   }
 }

@@ -17,10 +17,10 @@ export function momentOf(hash) {
   return found ? Number(found[1]) : undefined;
 }
 
-export function say(sentence) {
-  note.textContent = sentence;
+export function say(sentence, milliseconds = 4000) {
+  if (note.textContent !== sentence) note.textContent = sentence;
   clearTimeout(quiet);
-  quiet = setTimeout(() => (note.textContent = ""), 4000);
+  if (milliseconds !== Infinity) quiet = setTimeout(() => (note.textContent = ""), milliseconds);
 }
 
 export async function copyLink(seconds) {
@@ -59,17 +59,18 @@ function offer(element) {
 }
 
 function offerFor(target) {
-  const element = target.closest?.(".said") ?? target.closest?.(".moment")?.nextElementSibling?.nextElementSibling;
-  const said = element?.matches(".said") ? element : target.closest?.(".passage")?.querySelector(".said");
-  if (said && !target.closest("#copy")) offer(said);
+  const said = target.closest(".said") ?? target.closest(".moment")?.closest(".passage").querySelector(".said");
+  if (said) offer(said); // the way from the words to the button leads over nothing that would move it
 }
 
 // --- A moment from the address ---------------------------------------------------------------------------------------
 function show(go) {
   const seconds = wanted;
   const found = nearest(seconds);
-  if (!isLoadedTo(seconds) || !found) return;
+  if (!list.firstElementChild) return; // nothing is written yet
+  if (!isLoadedTo(seconds) || !found) return say(words.loading, Infinity);
   wanted = undefined;
+  say("");
   for (const element of list.querySelectorAll(".named")) element.classList.remove("named");
   found.element.classList.add("named");
   go(seconds, found);

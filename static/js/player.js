@@ -15,17 +15,26 @@ let scrolling = 0; // until then, a scroll is ours
 // --- Position --------------------------------------------------------------------------------------------------------
 const length = () => (Number.isFinite(player.media.duration) ? player.media.duration : Number(player.seek.max));
 
+/** Only what changed is written: on a long page every write costs a layout. */
+function set(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function tell() {
   const [now, all] = [player.media.currentTime, length()];
   const paused = player.media.paused;
-  player.position.textContent = clock(now);
-  player.duration.textContent = clock(all);
-  player.seek.max = all;
+  write(player.position, clock(now));
+  write(player.duration, clock(all));
+  set(player.seek, "max", String(all));
   if (!player.dragging) player.seek.value = now;
-  player.seek.setAttribute("aria-valuetext", `${clock(player.seek.value)} / ${clock(all)}`);
-  player.root.dataset.paused = paused;
-  player.toggle.setAttribute("aria-label", paused ? player.toggle.dataset.play : player.toggle.dataset.pause);
-  player.past?.setAttribute("width", String((1000 * Number(player.seek.value)) / (all || 1)));
+  set(player.seek, "aria-valuetext", `${clock(now)} / ${clock(all)}`);
+  set(player.root, "data-paused", String(paused));
+  set(player.toggle, "aria-label", paused ? player.toggle.dataset.play : player.toggle.dataset.pause);
+  if (player.past) set(player.past, "width", ((1000 * now) / (all || 1)).toFixed(1));
   tint();
 }
 
@@ -43,7 +52,7 @@ function tint() {
 
 function everyFrame() {
   if (player.media.paused) return;
-  tell();
+  tint(); // the rest is told by `timeupdate`, four times a second
   requestAnimationFrame(everyFrame);
 }
 
@@ -154,7 +163,7 @@ function connect() {
   player = { root, media };
   for (const name of ["toggle", "position", "duration", "seek", "past", "speed", "follow", "captions", "trouble"])
     player[name] = part(name);
-  for (const name of ["timeupdate", "loadedmetadata", "durationchange", "seeked", "pause", "ended"])
+  for (const name of ["timeupdate", "loadedmetadata", "durationchange", "seeked", "play", "pause", "ended"])
     media.addEventListener(name, tell);
   media.addEventListener("play", everyFrame);
   media.addEventListener("error", () => (player.trouble.hidden = false));
@@ -204,7 +213,17 @@ async function arrive() {
   connect();
 }
 
+/** The menu of downloads closes when something else is meant, as menus do. */
+function closeMenu(event) {
+  const menu = document.querySelector(".menu-box[open]");
+  if (!menu || (event.type === "click" && menu.contains(event.target))) return;
+  if (event.type === "keydown" && event.key !== "Escape") return;
+  menu.open = false;
+  if (event.type === "keydown") menu.querySelector("summary").focus();
+}
+
 connect();
+for (const name of ["click", "keydown"]) document.addEventListener(name, closeMenu);
 list.addEventListener("click", clicked);
 addEventListener("scroll", readerScrolled, { passive: true });
 for (const name of ["wheel", "touchmove"]) addEventListener(name, () => (scrolling = 0), { passive: true });

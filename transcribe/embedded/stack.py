@@ -26,6 +26,7 @@ DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
 WEB_SECONDS, WORKER_SECONDS = 60, 600
 TRIES = 5  # a tenth of a second apart
 WEB_OPTIONS = [  # of uvicorn
+    *("--http", "transcribe.deadlines:Http"),  # a head that never ends, or never comes, is dropped
     "--no-access-log",  # it would hold the sign-in link
     *("--no-server-header", "--log-level", "warning"),
     *("--timeout-graceful-shutdown", "5"),  # open sockets must not hold up the end

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_THREADS = 16
 CONNECT_SECONDS = 2.0
+LAST_LOOK_SECONDS = 3.0  # for the scheduler to finish what it is at, rather than to leave a call to Temporal half way
 
 
 class Command(BaseCommand):
@@ -39,6 +42,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--model", default=settings.WHISPER_MODEL, help="a model name or the path of a checkpoint")
         parser.add_argument("--name", default=settings.MODEL_NAME, help="the name runs know the model by")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """End without taking the interpreter down piece by piece: a thread of the Temporal SDK that wakes up meanwhile
+        crashes (temporalio/sdk-python issue 300). All that was begun is over by now, and what was said is out."""
+        super().run_from_argv(argv)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
     def handle(self, *args: Any, model: str, name: str, **options: Any) -> None:
         self._check_sandbox()
@@ -83,13 +95,16 @@ async def serve(pool: SlotPool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     presence = await asyncio.to_thread(Presence, pool.loaded, pool.slots, pool.speed)
     wake, scheduler = Wake(), Scheduler(await connect(lazy=True))
-    helpers = [asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))]
+    listening, scheduling = asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))
     try:
         await _poll(pool, presence, stop)
     finally:
-        for helper in helpers:
+        scheduler.stop()
+        wake.ring()
+        await asyncio.wait([scheduling], timeout=LAST_LOOK_SECONDS)
+        for helper in (listening, scheduling):
             helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        await asyncio.gather(listening, scheduling, return_exceptions=True)
         await scheduler.close()
         await asyncio.to_thread(presence.end)
 
