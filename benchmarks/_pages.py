@@ -71,7 +71,7 @@ class OpenPage:
             self.state = found[1]
         if percent := PERCENT.search(html):
             self.samples.append((int(percent[1]), now))
-        self.last_segment = max([self.last_segment, *map(int, re.findall(r'<li id="s(\d+)"', html))])
+        self.last_segment = max([self.last_segment, *map(int, re.findall(r' id="s(\d+)"', html))])
 
     def told(self) -> dict[str, Any]:
         return {

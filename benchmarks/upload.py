@@ -2,8 +2,8 @@
 
 Ours: tus on the web process as `manage.py up` starts it: sign-in, limits, SHA-256, fsync, one job. Limit: the same
 uvicorn with an application that only writes. Reference: `@tus/server` with `@tus/file-store` on Node. One client,
-32 MiB pieces as the upload page sends them, 1 and 4 uploads at once, rounds in turn. Prints seconds, ratios, memory, `/healthz` and disk; exits 1
-when one of ours misses its goal.
+32 MiB pieces as the upload page sends them, 1 and 4 uploads at once, rounds in turn. Prints seconds, ratios, memory,
+`/healthz` and disk; exits 1 when one of ours misses its goal.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Sentences that stand in rows: written once, in English, by whoever ended the run; said in the reader's language.
 
 The catalogue knows them by themselves: a sentence of an older version, or one that was never marked, is said as stored.
-Those with something inserted are known by their templates (`jobs.sentences`).
+Those with something inserted are known by their templates (`worker.sentences`).
 """
 
 import re
@@ -9,7 +9,7 @@ from functools import cache
 
 from django.utils.translation import gettext
 
-from jobs.sentences import TEMPLATES
+from worker.sentences import TEMPLATES
 
 
 def said(detail: str) -> str:

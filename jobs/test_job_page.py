@@ -212,7 +212,7 @@ def test_a_run_that_nobody_can_begin_says_why(page: Client, alice: User, make_jo
     assert "no worker is running" in page.get("/").content.decode()
     make_worker("other")
     assert "Waiting for a worker with the model demo." in text(page, job)
-    assert "waiting for a worker with demo" in page.get("/").content.decode()
+    assert "no worker with demo" in page.get("/").content.decode()
     make_worker("demo")
     assert "Waiting in the queue: next in line." in text(page, job)
 

@@ -10,9 +10,9 @@ from accounts.models import User
 from jobs import words
 from jobs.errors import TooLarge
 from jobs.models import Run
-from jobs.sentences import HOLES, SHORTER, TOO_LONG
 from jobs.stored import said
 from worker.refusals import REFUSALS
+from worker.sentences import HOLES, SHORTER, TOO_LONG
 
 
 @pytest.mark.parametrize("sentence", [sentence for _, sentence in REFUSALS.values()])

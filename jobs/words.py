@@ -165,7 +165,7 @@ def waiting(run: Run, progress: Progress) -> str:
     if progress.place == NO_WORKER:
         return _("no worker is running")
     if progress.place == NO_MODEL:
-        return _("waiting for a worker with %(model)s") % {"model": run.model}
+        return _("no worker with %(model)s") % {"model": run.model}
     return place(progress)
 
 

@@ -28,7 +28,7 @@ from jobs.uploads.wire import (
 )
 from transcribe.theme.views import bare_page
 
-ANONYMOUS_LIMIT = 1 << 20  # bytes; a request without cookies or a token has no business with more
+ANONYMOUS_LIMIT = 64 << 10  # bytes; a request without cookies or a token has no business with more
 DISCONNECT: Message = {"type": "http.disconnect"}
 
 

@@ -35,6 +35,7 @@ DOCUMENTED = CHECKOUT / "docs" / "screenshots"
 SHOWN = ("dashboard", "upload", "job", "error", "empty")  # in the documentation
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 COLOURS = 256  # of a picture: pages have few, and a palette makes their files a third as large
+AGES = (3, 6, 200, 1500, 1560, 4400, 7300)  # minutes, of the recordings from the newest on
 SENTENCE = 4.5  # seconds of each made-up sentence
 
 
@@ -97,6 +98,8 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
     recording(anna, "Board meeting, part two.wav", None, "queued")
+    for job, age in zip(anna.jobs.order_by("-created_at"), AGES, strict=False):
+        anna.jobs.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(minutes=age))
     pages = {"dashboard": "/", "search": "/?q=nothing", "upload": "/upload", "error": "/nothing-here"}
     pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
     personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)

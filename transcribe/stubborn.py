@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Stubborn:
     headers: dict[str, str]
     chunk: int
     again: list[int] = field(default_factory=list)
+    ended: Counter[str] = field(default_factory=Counter)  # why pieces were not acknowledged, and how often
 
     def upload(self, file: Path) -> str:
         """The id of the job it became. Raises TimeoutError when nothing answers, RuntimeError for a refusal."""
@@ -48,9 +50,10 @@ class Stubborn:
                     answer = link.getresponse()
                     answer.read()
                     if answer.status != 204:
+                        self.ended[f"{answer.status} {answer.reason}"] += 1
                         break
-            except Refusals:
-                pass
+            except Refusals as error:
+                self.ended[type(error).__name__] += 1
             finally:
                 link.close()
         return offset

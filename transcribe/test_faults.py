@@ -17,6 +17,7 @@ import pytest
 from transcribe.drill import SAMPLES, WINDOWS, Drill, long_recording
 from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
+from worker.fixtures import amr
 
 MINUTES = 120
 BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
@@ -187,6 +188,15 @@ def test_silence_succeeds_and_says_that_nothing_was_said(drill: Drill, tmp_path:
     job = drill.upload(tmp_path / "silence.wav", language="")
     assert drill.wait_for_end(job) == ("succeeded", "")
     assert "No speech was found" in drill.get(f"/jobs/{job}/")
+
+
+def test_what_browsers_cannot_play_is_offered_in_another_form(drill: Drill, tmp_path: Path) -> None:
+    (tmp_path / "memo.amr").write_bytes(amr(10.0))
+    job = drill.upload(tmp_path / "memo.amr")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    facts = "SELECT codec, rendition FROM jobs_job WHERE id = %s"
+    drill.wait(lambda: drill.rows(facts, job) == [("amr_nb", "ready")], "the rendition", 120)
+    assert f'<audio id="media" preload="metadata" src="/recordings/{job}/media">' in drill.get(f"/jobs/{job}/")
 
 
 def test_a_recording_cut_short_is_transcribed_as_far_as_it_goes(drill: Drill, tmp_path: Path) -> None:

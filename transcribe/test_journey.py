@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, expect, sync_playwright
 
 from transcribe.drill import SAMPLES, Drill, long_recording
+from transcribe.keyboard import press, reach
 from transcribe.provision import find_browser
 from worker.demo.listening import word_errors, words
 
@@ -122,7 +123,7 @@ def test_a_recording_becomes_text_that_can_be_kept(page: Page, tmp_path: Path) -
     share = word_errors(wanted, heard) / len(wanted)
     print(f"word errors {share:.2%} of {len(wanted)} words")
     assert [line for line in download(page, "Text", tmp_path).splitlines() if line] == shown  # empty: a long pause
-    document = json.loads(download(page, "JSON", tmp_path))
+    document = json.loads(download(page, "All details (JSON)", tmp_path))
     assert [segment["text"] for segment in document["segments"]] == shown
     assert document["recording"]["title"] == "english.mp3"
     assert document["run"]["state"] == "succeeded"
@@ -159,6 +160,56 @@ def test_what_is_not_sound_is_refused_with_a_sentence_and_can_be_deleted(page: P
     assert page.get_by_text("talk.mp3").count() == 0
 
 
+def test_the_whole_way_by_keyboard(stranger: Page, site: Site, tmp_path: Path) -> None:
+    """Tab, Enter, Space, arrows and what is typed: nothing else."""
+    page = stranger
+    page.goto("/sign-in/")
+    page.keyboard.type("admin")  # the field has the focus
+    reach(page, page.get_by_label("Password"))
+    page.keyboard.type(site.first_password())
+    press(page, page.get_by_role("button", name="Sign in"))
+    expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
+    upload_by_keyboard(page, SAMPLES / "german.mp3")
+    press(page, page.get_by_role("link", name="german.mp3"))
+    expect(page.get_by_text("The transcript is ready.")).to_be_visible(timeout=END)
+    play_by_keyboard(page)
+    press(page, page.locator("#downloads summary"))
+    reach(page, page.locator("#downloads").get_by_role("link").first)
+    with page.expect_download() as arriving:
+        page.keyboard.press("Enter")
+    arriving.value.save_as(tmp_path / "text")
+    assert (tmp_path / "text").stat().st_size > 1000
+    press(page, page.get_by_role("link", name="Delete"))
+    press(page, page.get_by_role("button", name="Delete"))
+    expect(page.get_by_text("The recording and everything made from it were deleted.")).to_be_visible()
+
+
+def upload_by_keyboard(page: Page, recording: Path) -> None:
+    press(page, page.get_by_role("link", name="Upload", exact=True).first)
+    press(page, page.get_by_text("Options", exact=True))
+    reach(page, page.get_by_label("Spoken language"))
+    page.keyboard.type("Ger")
+    expect(page.get_by_label("Spoken language")).to_have_value("de")
+    reach(page, page.locator("input[type=file]").first, "Shift+Tab")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(recording)
+    expect(page.locator(".upload-row").get_by_role("link", name=recording.name)).to_be_visible(timeout=END)
+
+
+def play_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Control+Home")
+    press(page, page.get_by_role("link", name="Skip to the player"))  # past a link for each passage
+    press(page, page.get_by_role("button", name="Play"), "Space")
+    page.wait_for_function("() => document.getElementById('media').currentTime > 0.5")
+    press(page, page.get_by_role("button", name="Pause"), "Space")
+    expect(page.get_by_role("button", name="Play")).to_be_focused()
+    before = page.evaluate("() => document.getElementById('media').currentTime")
+    reach(page, page.get_by_label("Position"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("before => document.getElementById('media').currentTime > before + 3", arg=before)
+
+
 def upload(page: Page, recording: Path) -> None:
     """Over a line slow enough to see the progress; ends on the recording's page with its socket open."""
     page.get_by_role("link", name="Upload", exact=True).first.click()
@@ -185,6 +236,8 @@ def texts(page: Page) -> list[str]:
 
 
 def download(page: Page, name: str, folder: Path) -> str:
+    if not page.locator("#downloads[open]").count():
+        page.locator("#downloads summary").click()
     with page.expect_download() as arriving:
         page.get_by_role("link", name=name, exact=True).click()
     target = folder / arriving.value.suggested_filename

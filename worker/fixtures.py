@@ -69,6 +69,22 @@ def video(
     return file.getvalue()
 
 
+def with_pause(container: str, codec: str, *, sound: float, pause: float) -> bytes:
+    """`sound` seconds, and between their halves `pause` seconds of which nothing is written but the later times."""
+    file = io.BytesIO()
+    whole = io.BytesIO(encode(tone(sound, 48_000), "matroska", codec, 48_000))
+    with av.open(whole, "r") as source, av.open(file, "w", format=container) as output:
+        stream = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            if packet.pts * packet.time_base >= sound / 2:
+                packet.pts = packet.dts = packet.pts + round(pause / packet.time_base)
+            packet.stream = stream
+            output.mux(packet)
+    return file.getvalue()
+
+
 def amr(seconds: float) -> bytes:
     """What old phones record. PyAV cannot write it: the frames hold bits by chance, which sound like a brook."""
     bits = np.random.default_rng(3)

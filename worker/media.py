@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from jobs.sentences import FIRST_PART, HOLES, SHORTER
 from worker import landlock
 from worker.leashed import ChildFailed, Leashed
 from worker.refusals import REFUSALS
+from worker.sentences import FIRST_PART, HOLES, SHORTER
 
 SAMPLE_BYTES, RATE = 2, 16_000  # mono, signed 16 bit, little endian
 FRAME_SAMPLES = 512  # one byte of speech probability for each

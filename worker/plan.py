@@ -32,18 +32,13 @@ class Window:
     batch: int
 
 
-def find_speech(probabilities: NDArray[np.uint8]) -> list[tuple[float, float]]:
-    """Start and end, in seconds, of everything said, with a margin of 0.2 s; from one byte for each 32 ms."""
-    return [(_seconds(start), _seconds(end)) for start, end in _speech(probabilities)]
-
-
 def plan(probabilities: NDArray[np.uint8], duration: float, windows_per_batch: int) -> list[Window]:
     """Windows that cover all speech and never overlap, in order; none for a recording without speech.
 
     A window starts and ends with speech, except where speech goes on for more than 30 s: there it is cut at its
     quietest place. `duration` in seconds ends the last window, since the last frame may reach beyond it.
     """
-    pieces = [part for run in _speech(probabilities) for part in _cut(probabilities, run)]
+    pieces = [part for run in find_speech(probabilities) for part in _cut(probabilities, run)]
     bounds = [(_seconds(start), min(_seconds(end), duration)) for start, end in _merge(pieces)]
     return _group(bounds, windows_per_batch)
 
@@ -56,7 +51,8 @@ def windows_per_batch(speed: float) -> int:
     return size
 
 
-def _speech(probabilities: NDArray[np.uint8]) -> list[Run]:
+def find_speech(probabilities: NDArray[np.uint8]) -> list[Run]:
+    """Everything said, with a margin of 0.2 s; from one byte for each frame."""
     reached = np.concatenate([[0], np.cumsum(probabilities >= SURE)])
     said = [run for run in _runs(probabilities >= MAYBE) if reached[run[1]] > reached[run[0]]]
     joined = [run for run in _join(said) if run[1] - run[0] >= MIN_SPEECH]

@@ -3,8 +3,8 @@
 The keys are all that the decode child may answer; `{limit}` is the longest recording the operator allows.
 """
 
-from jobs.sentences import TOO_LONG, UNPACKS
-from jobs.sentences import gettext_noop as _
+from worker.sentences import TOO_LONG, UNPACKS
+from worker.sentences import gettext_noop as _
 
 REFUSALS = {
     "empty": ("empty", _("This file is empty. Check the recording on your device and upload it again.")),

@@ -17,6 +17,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from worker.heads import is_webm, looks_like_media, missing_share, mp3_states_length
+from worker.timeline import TIMED, Timeline
 
 type Samples = NDArray[np.int16]
 type SoundPacket = Packet[AudioStream]
@@ -72,6 +73,7 @@ class Recording:
         self._stream = _first_sound(self._container)
         self._codec = self._stream.codec_context
         self._codec.thread_count = 1  # the sandbox starts no threads
+        self._timeline = Timeline() if self.container in TIMED else None
 
     @property
     def container(self) -> str:
@@ -144,18 +146,33 @@ class Recording:
             self.lost += min(10.0, max(0.0, float(packet.duration * packet.time_base)))
 
     def _convert(self, frame: AudioFrame) -> Iterator[Samples]:
+        yield from self._pause_before(frame)
         shape = (frame.sample_rate, frame.layout.name, frame.format.name)
         if shape != self._shape:  # joined files change rate or channels in mid-stream; a resampler takes one shape
             yield from self._drain()
             self._resampler, self._shape = _resampler(frame, self.rate), shape
         self.unpacked += frame.samples * frame.layout.nb_channels * frame.format.bytes
-        frame.pts = None  # times may jump; sound is taken as it comes
+        frame.pts = None  # it is in its place by now, and a resampler stumbles over times that jump
         try:
             self._keep(frame)
         except Exception:
             self._count(None)
         if sum(len(part) for part in self._waiting) >= self.rate:
             yield self._mixed()
+
+    def _pause_before(self, frame: AudioFrame) -> Iterator[Samples]:
+        """Silence where the file has none, in pieces, so that the limits see it grow."""
+        if self._timeline is None or not frame.sample_rate:
+            return
+        pause = self._timeline.silence_before(frame.time, frame.samples / frame.sample_rate)
+        left = round(pause * self.rate)
+        if left:
+            yield from self._drain()
+            self._resampler = self._shape = None  # a drained one takes no more
+        while left:
+            size = min(left, self.rate)
+            left -= size
+            yield np.zeros(size, np.int16)
 
     def _keep(self, frame: AudioFrame | None) -> None:
         if self._resampler is None:

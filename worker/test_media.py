@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from worker import media
-from worker.fixtures import KINDS, encode, many_tracks, playlist, recording, tone, video, with_cover
+from worker.fixtures import KINDS, encode, many_tracks, playlist, recording, tone, video, with_cover, with_pause
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "worker" / "demo" / "samples" / "english.mp3"
@@ -177,6 +177,30 @@ def test_joined_recordings_of_different_rates_are_all_read(desk: Desk) -> None:
     assert decoded.warnings == ()  # titles between the parts are no damage
     spectrum = np.abs(np.fft.rfft(desk.sound()[6 * 16_000 : 8 * 16_000]))
     assert np.argmax(spectrum) / 2 == pytest.approx(220, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("webm", "libopus"), ("ogg", "libopus"), ("mp4", "aac"), ("mpegts", "aac"), ("asf", "mp3")],
+)
+def test_a_pause_that_is_not_in_the_file_keeps_its_time(desk: Desk, container: str, codec: str) -> None:
+    decoded = desk.read(with_pause(container, codec, sound=4.0, pause=20.0))
+    assert decoded.duration == pytest.approx(24.0, abs=0.3)
+    assert decoded.warnings == ()
+    sound = np.abs(desk.sound())
+    assert sound[: 1 * 16_000].max() > 7000
+    assert sound[3 * 16_000 : 21 * 16_000].max() < 100
+    assert sound[23 * 16_000 :].max() > 7000
+    assert desk.speech.stat().st_size == -(-len(sound) // 512)
+
+
+def test_a_clock_that_lies_makes_no_hours_of_silence(desk: Desk) -> None:
+    mad = desk.read(with_pause("webm", "libopus", sound=4.0, pause=1000 * 3600.0))
+    assert mad.duration == pytest.approx(4.0, abs=0.3)
+    desk.samples.unlink()
+    desk.speech.unlink()
+    long = with_pause("webm", "libopus", sound=4.0, pause=3000.0)
+    assert desk.refusal(long, limit_seconds=600).code == "too_long"  # silence counts too
 
 
 def test_channels_that_cancel_out_are_not_silence(desk: Desk) -> None:

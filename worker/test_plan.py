@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 HALF_FRAME = FRAME_SECONDS / 2
 
 
+def said(probabilities: NDArray[np.uint8]) -> list[tuple[float, float]]:
+    """The speech in seconds."""
+    spans = [(start * FRAME_SECONDS, end * FRAME_SECONDS) for start, end in find_speech(probabilities)]
+    return [(round(start, 3), round(end, 3)) for start, end in spans]
+
+
 def track(*parts: tuple[float, int]) -> NDArray[np.uint8]:
     """Probabilities from (seconds, level) parts."""
     return np.concatenate([np.full(round(seconds / FRAME_SECONDS), level, np.uint8) for seconds, level in parts])
@@ -42,7 +48,7 @@ def planned(seed: int) -> tuple[NDArray[np.uint8], float, list[Window]]:
 @pytest.mark.parametrize("seed", range(60))
 def test_windows_cover_speech_exactly(seed: int) -> None:
     probabilities, duration, windows = planned(seed)
-    speech = find_speech(probabilities)
+    speech = said(probabilities)
     for window, following in pairwise(windows):
         assert window.end <= following.start
     assert all(0 <= window.start < window.end <= min(window.start + 30.0, duration) for window in windows)
@@ -80,21 +86,21 @@ def test_the_same_track_gives_the_same_plan() -> None:
 
 
 def test_speech_gets_a_margin_of_a_fifth_of_a_second() -> None:
-    [(start, end)] = find_speech(track((1.6, 2), (3.2, 250), (1.6, 2)))
+    [(start, end)] = said(track((1.6, 2), (3.2, 250), (1.6, 2)))
     assert start == pytest.approx(1.6 - MARGIN * FRAME_SECONDS)
     assert end == pytest.approx(4.8 + MARGIN * FRAME_SECONDS)
 
 
 def test_hysteresis_keeps_weak_ends_and_drops_what_is_never_sure() -> None:
-    assert find_speech(track((1, 0), (2, 100), (1, 0))) == []
-    [(start, end)] = find_speech(track((1.6, 0), (0.96, 100), (0.96, 200), (0.96, 100), (1.6, 0)))
+    assert said(track((1, 0), (2, 100), (1, 0))) == []
+    [(start, end)] = said(track((1.6, 0), (0.96, 100), (0.96, 200), (0.96, 100), (1.6, 0)))
     assert end - start == pytest.approx(3 * 0.96 + 2 * MARGIN * FRAME_SECONDS)
 
 
 def test_a_click_is_not_speech_and_a_breath_does_not_split() -> None:
-    assert find_speech(track((1, 0), (0.064, 255), (1, 0))) == []
-    assert len(find_speech(track((1, 0), (2, 255), (0.3, 0), (2, 255), (1, 0)))) == 1
-    assert len(find_speech(track((1, 0), (2, 255), (0.5, 0), (2, 255), (1, 0)))) == 2
+    assert said(track((1, 0), (0.064, 255), (1, 0))) == []
+    assert len(said(track((1, 0), (2, 255), (0.3, 0), (2, 255), (1, 0)))) == 1
+    assert len(said(track((1, 0), (2, 255), (0.5, 0), (2, 255), (1, 0)))) == 2
 
 
 def test_long_speech_is_cut_at_its_quietest_late_place() -> None:

@@ -15,7 +15,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
 
-READ_AFTER_REFUSAL = 512 << 10  # bytes; with what the server holds already this stays below 1 MiB
+READ_AFTER_REFUSAL = 256 << 10  # bytes; with what the server has read ahead before and after, less than 1 MiB
 LINGER_SECONDS = 0.5
 STEADY_BYTES = 32 << 10  # this much of a body, or its rest, must arrive within its patience: 0.7 KiB/s by default
 

@@ -1,4 +1,7 @@
-"""Sentences with something inserted that the worker stores in rows. No Django here: the reader of media loads none."""
+"""Sentences with something inserted that the worker stores in rows.
+
+Nothing of the house is imported here: `worker.media` loads none of it, and `jobs.stored` reads this.
+"""
 
 
 def gettext_noop(sentence: str) -> str:
