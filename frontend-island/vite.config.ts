@@ -9,5 +9,5 @@ export default defineConfig({
     target: "es2022",
     rolldownOptions: { input: "src/main.tsx", output: { entryFileNames: "island.js", codeSplitting: false } },
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true, testTimeout: 60_000 },
 });

@@ -80,6 +80,7 @@ def _buttons() -> dict[str, str]:
         "retry": _("Try again"),
         "cancel": _("Cancel"),
         "remove": _("Remove from this list"),
+        "choose": _("Choose"),
         "discard": _("Discard"),
         "pause_named": _("Pause {name}"),
         "resume_named": _("Go on with {name}"),

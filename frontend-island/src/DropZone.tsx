@@ -33,7 +33,7 @@ export function DropZone({ settings, say, small, dragging, onPick }: Props) {
 }
 
 /** Hands the files on and empties the input: the same file can be chosen again. */
-function taking(take: (files: File[]) => void) {
+export function taking(take: (files: File[]) => void) {
   return (event: ChangeEvent<HTMLInputElement>) => {
     take([...(event.target.files ?? [])]);
     event.target.value = "";

@@ -19,7 +19,7 @@ export const FileRow = memo(
     return (
       <li className="upload-row" data-state={state}>
         <p className="upload-name">
-          {url ? <a href={url}>{file.name}</a> : file.name} <small>{size(file.size)}</small>
+          {url ? <a href={url}>{file.name}</a> : <span>{file.name}</span>} <small>{size(file.size)}</small>
         </p>
         <p className={problem ? "upload-told upload-problem" : "upload-told"}>
           {problem && <CircleAlert aria-hidden="true" />}

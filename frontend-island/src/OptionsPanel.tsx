@@ -38,7 +38,7 @@ export function OptionsPanel({ choices, options, say, onChange }: Props) {
         </label>
       )}
       {model?.translates && (
-        <label className="choice">
+        <label className="tick">
           <input type="checkbox" checked={options.task === "translate"} onChange={(event) => onChange({ ...options, task: event.target.checked ? "translate" : "" })} />
           <span>{say("translate")}</span>
         </label>

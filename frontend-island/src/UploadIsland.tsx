@@ -38,7 +38,7 @@ export function UploadIsland({ settings, transport, quiet }: Props) {
           ))}
         </ul>
       )}
-      <UnfinishedList transport={transport} uploads={uploads} say={say} />
+      <UnfinishedList transport={transport} uploads={uploads} accept={settings.accept} say={say} onPick={take} />
       <div className="sr-only" role="log" aria-live="polite">
         {said.map(({ id, text }) => (
           <p key={id}>{text}</p>

@@ -5,12 +5,12 @@ import type { Say } from "./words";
 /** The sentence for a change; null where there is nothing to say. `before` is undefined for an upload just added. */
 export function announcement(before: Upload | undefined, after: Upload, say: Say): string | null {
   const name = after.file.name;
-  if (before?.state === after.state) return quarter(before, after, say);
+  if (before && before.state === after.state) return quarter(before, after, say);
   switch (after.state) {
     case "starting":
       return say("said_start", { name });
     case "uploading":
-      return before?.state === "retrying" ? say("said_going_on", { name }) : null;
+      return before?.state === "retrying" ? say("said_going_on", { name }) : quarter(before, after, say);
     case "retrying":
       return say("said_problem", { name, reason: say("retrying") });
     case "refused":
@@ -27,7 +27,8 @@ export function announcement(before: Upload | undefined, after: Upload, say: Say
   }
 }
 
-function quarter(before: Upload, after: Upload, say: Say): string | null {
+function quarter(before: Upload | undefined, after: Upload, say: Say): string | null {
+  if (!before) return null;
   const [passed, reached] = [before, after].map((one) => Math.floor(percent(one) / 25)) as [number, number];
   if (after.state !== "uploading" || reached <= passed) return null;
   return say("said_quarter", { name: after.file.name, percent: reached * 25 });
