@@ -25,6 +25,7 @@ from jobs.uploads.wire import (
     as_json,
     declared_length,
     header,
+    problem,
 )
 from transcribe.theme.views import bare_page
 
@@ -110,7 +111,7 @@ async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None
     """A page for browsers, where there is one for this status; JSON for everyone else."""
     request = request_of(scope)
     if not (isinstance(error, TooLarge) and wants_page(request)):
-        return await answer(send, error.status, as_json({"code": error.code, "detail": error.detail}), body=body)
+        return await answer(send, error.status, as_json(problem(scope, error)), body=body)
     policy = [(b"content-security-policy", build_policy(settings.SECURE_CSP).encode())]
     page = bare_page(request, "413.html").encode()
     await answer(send, error.status, (page, b"text/html; charset=utf-8"), policy, body=body)
