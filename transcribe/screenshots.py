@@ -93,15 +93,16 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
         )
     anna = User.objects.get_or_create(username="anna", defaults={"is_staff": True, "is_superuser": True})[0]
     nobody = User.objects.create_user("nobody")
-    recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
+    cancelled = recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
     failed = recording(anna, "scan_0231.mp3", None, "failed", reason="no_audio", detail="This file has no audio track.")
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
-    recording(anna, "Board meeting, part two.wav", None, "queued")
+    queued = recording(anna, "Board meeting, part two.wav", None, "queued")
     for job, age in zip(anna.jobs.order_by("-created_at"), AGES, strict=False):
         anna.jobs.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(minutes=age))
     pages = {"dashboard": "/", "search": "/?q=nothing", "upload": "/upload", "error": "/nothing-here"}
-    pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
+    states = {"queued": queued, "running": running, "done": done, "failed": failed, "cancelled": cancelled}
+    pages |= {name: f"/jobs/{job.pk}/" for name, job in states.items()}
     personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)
     personal.revoke(personal.make(anna, "Old laptop", frozenset({"uploads:write"}), 7)[0])
     pages |= {"account": "/account/", "delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
