@@ -4,10 +4,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Warning
 
 
-@register
 def sign_in_settings(**_: Any) -> list[CheckMessage]:
     """A provider without TLS elsewhere; a site that nobody can sign in to; groups without a provider."""
     found: list[CheckMessage] = []

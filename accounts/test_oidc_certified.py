@@ -13,7 +13,7 @@ from accounts.models import Session, User
 from accounts.oidc_views import GOOD_UNTIL
 from accounts.testing.certified import CLIENT_ID, CLIENT_SECRET, Certified, LoginPage, certified, path_of
 from transcribe.provision import find_browser
-from transcribe.serving import Server, free_port, serve
+from transcribe.serving import free_port, serve
 
 ANNA: dict[str, Any] = {"name": "Anna Ash", "preferred_username": "anna", "email": "", "groups": ["transcribe-users"]}
 PAGE = {"Sec-Fetch-Dest": "document"}
@@ -79,21 +79,26 @@ def test_signing_out_here_signs_out_there(provider: Certified) -> None:
         assert "error=login_required" in again.headers["location"]
 
 
-@pytest.fixture
-def ours(transactional_db: None, tmp_path: Path) -> Iterator[tuple[Server, Certified]]:
-    """Our real server and the provider, which know each other."""
-    port = free_port()
-    provider = certified(tmp_path, f"http://127.0.0.1:{port}")
+@pytest.fixture(scope="module")
+def pair(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
+    """Our real server and the provider, which know each other; started once."""
+    port, folder = free_port(), tmp_path_factory.mktemp("provider")
+    provider = certified(folder, f"http://127.0.0.1:{port}")
     provider.know(**{"anna-1": ANNA})
     environment = {"OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET}
-    with provider.running(), serve(tmp_path, port, {**environment, "DEBUG": "true"}) as server:
-        yield server, provider
+    with provider.running(), serve(folder, port, {**environment, "DEBUG": "true"}):
+        yield provider
 
 
-def test_signing_out_there_signs_out_here(ours: tuple[Server, Certified]) -> None:
-    _server, provider = ours
-    with LoginPage(provider.site) as browser:
-        _sign_out_there(browser, provider)
+@pytest.fixture
+def ours(pair: Certified, transactional_db: None) -> Certified:
+    """The provider beside our server, whose rows the test can see."""
+    return pair
+
+
+def test_signing_out_there_signs_out_here(ours: Certified) -> None:
+    with LoginPage(ours.site) as browser:
+        _sign_out_there(browser, ours)
 
 
 def _sign_out_there(browser: LoginPage, provider: Certified) -> None:
@@ -111,10 +116,10 @@ def _sign_out_there(browser: LoginPage, provider: Certified) -> None:
 
 
 def test_a_real_browser_comes_in_uploads_and_leaves_nothing_behind(
-    ours: tuple[Server, Certified], monkeypatch: pytest.MonkeyPatch
+    ours: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chromium's own rules: cookies on the way back, form-action on the way out, Clear-Site-Data, the back button."""
-    _server, provider = ours
+    provider = ours
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])

@@ -5,7 +5,7 @@ import json
 import os
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +85,13 @@ def metadata(**values: str) -> str:
 
 
 def wait_for_size(path: Path, size: int) -> None:
+    wait_until(lambda: path.stat().st_size >= size)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while path.stat().st_size < size:
-        assert time.monotonic() < deadline, "The server stored less than it was sent."
+    while not happened():
+        assert time.monotonic() < deadline, "The server has not stored what it was sent."
         time.sleep(0.02)
 
 

@@ -73,7 +73,7 @@ class LoginPage:
     """A browser at the provider: keeps its cookies, fills in its forms, and stops where it is sent back to our site."""
 
     def __init__(self, site: str) -> None:
-        self.site, self.client = site, httpx.Client(follow_redirects=False)
+        self.site, self.client = site, httpx.Client(follow_redirects=False, timeout=60)
 
     def __enter__(self) -> "LoginPage":
         return self

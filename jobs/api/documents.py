@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobs.api.problems import EXAMPLES
+from jobs.exports import FORMATS
 
 type Json = dict[str, Any]
 
@@ -13,7 +14,7 @@ Every refusal is `{"code", "detail", "request_id"}`; 429 carries `Retry-After` i
 Resumable uploads speak tus 1.0.0 at `/api/v1/uploads/`; `docs/api.md` shows both ways with curl."""
 REQUEST_ID = "5f0c6a0f0d5b4b5e8f5d0c2f1a7e9b3d"
 PLAIN: Json = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "null": None}
-FORMATS = {
+KINDS = {
     "uuid": "0195c0de-7a51-7c3e-9d4b-2f0e6a1b8c9d",
     "date-time": "2026-03-02T09:30:00+00:00",
 }
@@ -22,6 +23,8 @@ FORMATS = {
 def complete(document: Json) -> Json:
     """The same document, with examples."""
     schemas = document["components"]["schemas"]
+    download = document["paths"]["/api/v1/jobs/{job_id}/download"]["get"]["responses"][200]
+    download["content"] = {form.content_type: {"schema": {"type": "string"}} for form in FORMATS.values()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _complete_operation(operation, schemas)
@@ -42,7 +45,7 @@ def value_of(schema: Json, schemas: Json) -> Any:
         return {name: value_of(one, schemas) for name, one in schema.get("properties", {}).items()}
     if kind == "array":
         return [value_of(schema["items"], schemas)]
-    return FORMATS.get(schema.get("format", ""), PLAIN.get(str(kind)))
+    return KINDS.get(schema.get("format", ""), PLAIN.get(str(kind)))
 
 
 def _complete_operation(operation: Json, schemas: Json) -> None:

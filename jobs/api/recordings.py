@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from accounts.grants import Grant
@@ -18,12 +18,22 @@ from jobs.models import Job, Run
 from jobs.services.cancel import cancel
 from jobs.services.delete import delete
 from jobs.services.options import read_options
+from jobs.services.repeats import id_for
 from jobs.services.retry import retry
 from jobs.states import RunState
 
 router = Router(tags=["Recordings"])
 READ, WRITE = Needs(Grant.JOBS_READ), Needs(Grant.JOBS_WRITE)
 MOST = 100
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Asked again under the same key, the answer is the same run.",
+        max_length=255,
+        pattern="^[ -~]+$",
+    ),
+]
 LARGEST_RUN = (1 << 31) - 1  # what the column can hold
 
 
@@ -95,10 +105,13 @@ def cancel_job(request: HttpRequest, job_id: UUID) -> Status[JobOut]:
     response={201: RunOut, **problems(400, 404, 409, 422)},
     summary="Run again",
 )
-def retry_job(request: HttpRequest, job_id: UUID, options: OptionsIn | None = None) -> Status[RunOut]:
+def retry_job(
+    request: HttpRequest, job_id: UUID, idempotency_key: Key = None, options: OptionsIn | None = None
+) -> Status[RunOut]:
     """A new run beside the old ones; without a body with the options of the last one."""
     chosen = None if options is None else read_options(options.dict())
-    return Status(201, run_out(retry(mine(request, job_id), chosen)))
+    run_id = None if idempotency_key is None else id_for(idempotency_key, among=job_id)
+    return Status(201, run_out(retry(mine(request, job_id), chosen, run_id=run_id)))
 
 
 @router.get("/jobs/{uuid:job_id}/runs", auth=READ, response={200: list[RunOut], **problems(404)}, summary="Its runs")

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs import words
 from jobs.api.schemas import EventOut, JobOut, RunDetail, RunOut, SegmentOut, Warning
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
@@ -79,7 +80,7 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "text_language": run.text_language or None,
         "language_probability": run.language_probability,
         "reason": run.reason or None,
-        "detail": run.detail or None,
+        "detail": words.why(run) or None,
         "warnings": [Warning(code=one["code"], detail=one["detail"]) for one in run.warnings],
         "created_at": run.created_at,
         "started_at": run.started_at,
@@ -94,7 +95,7 @@ def _event_out(event: RunEvent) -> EventOut:
         stage=event.stage or None,
         attempt=event.attempt,
         reason=event.reason or None,
-        detail=event.detail or None,
+        detail=words.why(event) or None,
     )
 
 

@@ -180,6 +180,15 @@ def test_run_again_takes_other_options(script: Script, alice: User, make_job: Ma
     assert script.post(f"/jobs/{job.pk}/retry").status_code == 409
 
 
+def test_run_again_under_a_key_makes_one_run(script: Script, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state=RunState.FAILED)
+    keyed = {"method": "POST", "path": f"/jobs/{job.pk}/retry", "headers": {"idempotency-key": "again"}}
+    first, second = script(**keyed), script(**keyed)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] == second.json()["id"]
+    assert job.runs.count() == 2
+
+
 def test_delete_takes_it_away(script: Script, alice: User, make_job: MakeJob) -> None:
     job = make_job(alice, state=RunState.SUCCEEDED)
     assert script("DELETE", f"/jobs/{job.pk}").status_code == 204

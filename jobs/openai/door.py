@@ -106,8 +106,10 @@ class _Answer:
         if left in done:
             raise ClientGone
         raise StillRunning(
-            f"The recording is still being transcribed after {limit} seconds, and that goes on. "
-            f"Fetch the text at /api/v1/jobs/{self._job.pk}/download."
+            "The recording is still being transcribed after %(seconds)s seconds, and that goes on. "
+            "Fetch the text at /api/v1/jobs/%(job)s/download.",
+            seconds=limit,
+            job=self._job.pk,
         )
 
     async def _left(self) -> None:

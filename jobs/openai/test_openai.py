@@ -1,33 +1,27 @@
 """The official client, unchanged, against the real web server; this test plays the worker through the verbs."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import openai
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connection
 from openai import OpenAI
 
 from accounts import personal
 from accounts.grants import Grant
 from accounts.models import User
+from jobs.hearing import hear, worker
 from jobs.live import hub
-from jobs.models import Job, Run, Window
+from jobs.models import Job, Run
 from jobs.openai.door import AudioDoor
-from jobs.services.begin import begin
 from jobs.services.cancel import cancel, finish_cancel
-from jobs.services.finish import fail, finish
-from jobs.services.windows import HeardSegment, commit_windows
-from jobs.states import RunState
+from jobs.services.finish import fail
 from jobs.uploads.wire import Scope
 from transcribe.serving import Communicator, Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RECORDING = ("talk.mp3", b"a recording", "audio/mpeg")
-type Work = Callable[[Run], None]
 
 
 @pytest.fixture
@@ -37,40 +31,6 @@ def client(server: Server, alice: User) -> Iterator[OpenAI]:
     token = personal.make(alice, "script", frozenset(Grant), 1)[1]
     with OpenAI(api_key=token, base_url=f"http://127.0.0.1:{server.port}/v1", max_retries=1) as made:
         yield made
-
-
-@contextmanager
-def worker(work: Work) -> Iterator[None]:
-    """Does `work` with the first run that is queued, in a thread."""
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.wait(0.05):
-            run = Run.objects.filter(state=RunState.QUEUED).first()
-            if run is not None:
-                begin(run.pk, attempt=1, worker="test")
-                work(run)
-                break
-        connection.close()
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def hear(run: Run) -> None:
-    """Two windows, the later one first."""
-    for index in (0, 1):
-        Window.objects.create(run=run, index=index, span=index, batch=0, start=10 * index, end=10 * index + 10)
-    Job.objects.filter(pk=run.job_id).update(duration=20.0)
-    Run.objects.filter(pk=run.pk).update(language="de")
-    commit_windows(run.pk, {1: [HeardSegment(12.0, 14.5, " Vier fünf.", -0.2, 0.01, 1.1, 0.0)]})
-    commit_windows(run.pk, {0: [HeardSegment(0.0, 1.0, " Eins zwei."), HeardSegment(1.0, 2.0, " Drei.")]})
-    finish(run.pk, attempt=1, worker="test")
 
 
 def test_json_and_text(client: OpenAI, alice: User) -> None:

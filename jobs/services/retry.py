@@ -1,5 +1,7 @@
 """Run again: a new run beside the old one, with the same options unless others are given."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from jobs.errors import Conflict
@@ -9,13 +11,17 @@ from jobs.services.submit import add_run
 from jobs.states import FINAL
 
 
-def retry(job: Job, options: Options | None = None) -> Run:
+def retry(job: Job, options: Options | None = None, *, run_id: UUID | None = None) -> Run:
     """Queue another run of this recording. Conflict while one is under way or when the file was not kept.
 
-    Without `options` those of the last run; JobError as `check_options` when they cannot be had any more.
+    Without `options` those of the last run; JobError as `check_options` when they cannot be had any more. With a
+    `run_id` (`jobs.services.repeats`) asking again gives the run that was made the first time.
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
+        made = locked.runs.filter(pk=run_id).first()
+        if made is not None:
+            return made
         last = locked.current_run
         if last is not None and last.state not in FINAL:
             raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
@@ -24,4 +30,4 @@ def retry(job: Job, options: Options | None = None) -> Run:
         if options is None:
             options = stored_options(last.options if last else {})
             check_options(options)
-        return add_run(locked, options)
+        return add_run(locked, options, run_id)

@@ -48,11 +48,13 @@ def _make(upload_id: UUID, sha256: str, options: Options) -> Job:
     return job
 
 
-def add_run(job: Job, options: Options) -> Run:
+def add_run(job: Job, options: Options, run_id: UUID | None = None) -> Run:
     """A queued run, which *is* the request to start: the scheduler finds it. Call inside a transaction."""
     number = job.runs.count() + 1
     model = options.model or default_model()
-    run = Run.objects.create(job=job, number=number, options=options.as_json(), model=model)
+    run = Run(job=job, number=number, options=options.as_json(), model=model)
+    run.pk = run_id or run.pk
+    run.save(force_insert=True)
     Job.objects.filter(pk=job.pk).update(current_run=run)
     job.current_run = run
     RunEvent.objects.create(run=run, state=RunState.QUEUED)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
@@ -14,6 +15,7 @@ from django.utils.translation import get_language_from_request
 
 from accounts.grants import TokenError
 from accounts.models import User
+from jobs.services import repeats
 from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing
 from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Scope, header
@@ -84,6 +86,12 @@ async def _bearer(scope: Scope, authenticate: Authenticate) -> User | None:
     except TokenError as error:
         kind = NotSignedIn if error.status == 401 else ScopeMissing
         raise kind(error.detail, error.code) from error
+
+
+def upload_id_of(scope: Scope, user: User) -> UUID | None:
+    """The id that the request's `Idempotency-Key` gives to what it makes. Raises JobError `bad_key`."""
+    key = header(scope, b"idempotency-key")
+    return None if key is None else repeats.id_for(key.decode("latin-1"), among=user.pk)
 
 
 def not_ours() -> NotOurForm:

@@ -1,7 +1,8 @@
 """The one-shot upload door, `POST /api/v1/upload`: a form streamed to disk beside Django, in flat memory.
 
 Django reads a whole body before any view runs, and a cut would lose it; here the owner and the size are checked before
-the body is read, and the file is never in memory. Fields before the file: `csrfmiddlewaretoken`; `language` anywhere.
+the body is read, and the file is never in memory. The field `csrfmiddlewaretoken` stands before the file.
+Under one `Idempotency-Key` a person makes one recording, however often the request is sent.
 """
 
 import logging
@@ -12,11 +13,13 @@ from django.db import DatabaseError
 
 from jobs.errors import JobError
 from jobs.models import Job
+from jobs.services import repeats
 from jobs.uploads import answers, store
-from jobs.uploads.access import Authenticate, from_our_site, not_ours, request_of, who, with_our_token
+from jobs.uploads.access import Authenticate, from_our_site, not_ours, request_of, upload_id_of, who, with_our_token
 from jobs.uploads.form import FormReader
 from jobs.uploads.intake import FORM_BYTES, Admission, Intake, receive_form
 from jobs.uploads.refusals import Unavailable, WrongMethod
+from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length
 
 logger = logging.getLogger(__name__)
@@ -53,10 +56,14 @@ class UploadDoor:
         await answers.accepted(send, request, job, body)
 
     async def _take(self, scope: Scope, request: ASGIRequest, body: Body) -> Job:
-        intake, reader = await self._admit(scope, request)
-        return await receive_form(body, reader, intake)
+        admission, reader = await self._admit(scope, request)
+        if admission.upload_id is not None:  # asked again: the answer to the first request was lost
+            made = await in_thread(repeats.made_before, admission.user.pk, admission.upload_id)
+            if made is not None:
+                return made
+        return await receive_form(body, reader, Intake(admission))
 
-    async def _admit(self, scope: Scope, request: ASGIRequest) -> tuple[Intake, FormReader]:
+    async def _admit(self, scope: Scope, request: ASGIRequest) -> tuple[Admission, FormReader]:
         """Everything that can be refused before the body is read."""
         if request.method != "POST":
             raise WrongMethod("Send the file with POST.")
@@ -74,4 +81,4 @@ class UploadDoor:
 
         if "HTTP_X_CSRFTOKEN" in request.META:
             check_form(None)
-        return Intake(Admission(user, length, check_form)), reader
+        return Admission(user, length, check_form, upload_id=upload_id_of(scope, user)), reader

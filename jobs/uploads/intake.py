@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 from accounts.models import User
 from jobs.errors import BadUpload, StorageFull
@@ -28,6 +29,7 @@ class Admission:
     length: int | None  # of the whole body, bytes
     check_form: Callable[[str | None], None]
     read: Callable[[Mapping[str, str]], Options] = read_options  # the run's options from the form's fields; may block
+    upload_id: UUID | None = None  # where the request names what it makes, see `jobs.services.repeats`
 
 
 async def receive_form(body: Body, reader: FormReader, intake: "Intake") -> Job:
@@ -97,8 +99,8 @@ class Intake:
             raise BadUpload("There is more than one file in the form. Send one at a time.", code="two_files")
         self._admission.check_form(self.fields.get("csrfmiddlewaretoken"))
         await self._read_options()
-        title = title_of(part.file_name)
-        self._writer = await in_thread(store.begin, self._admission.user, title, self._admission.length)
+        to, title = self._admission, title_of(part.file_name)
+        self._writer = await in_thread(store.begin, to.user, title, to.length, to.upload_id)
         self._stream = Stream(self._writer)
 
     async def _read_options(self) -> Options:

@@ -10,9 +10,10 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import User
-from jobs.errors import NotFound
+from jobs.errors import Conflict, NotFound
 from jobs.models import Upload
 from jobs.services.options import stored_options
+from jobs.services.repeats import made_before
 from jobs.uploads import store
 from jobs.uploads.refusals import Expired
 
@@ -33,6 +34,20 @@ def find(owner: User, key: UUID) -> Upload:
     if upload.job_id is None and upload.expires_at <= timezone.now():
         raise Expired("This upload was left unfinished for too long. Upload the file again.")
     return upload
+
+
+def is_known(owner: User, key: UUID) -> bool:
+    """Whether an upload has this id that its client chose. One that waited too long makes room for another.
+
+    Raises Conflict where it became a recording so long ago that the upload is forgotten.
+    """
+    found = Upload.objects.filter(pk=key).first()
+    if found is not None and found.job_id is None and found.expires_at <= timezone.now():
+        store.discard(found)
+        return False
+    if found is None and made_before(owner.pk, key) is not None:
+        raise Conflict("A recording was made under this key before. Choose another key.", code="key_used")
+    return found is not None
 
 
 def reopen(owner: User, key: UUID) -> tuple[Upload, store.Writer | None]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -73,7 +73,7 @@ class Writer:
             self._file = os.open(upload.path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if new else 0), 0o640)
         try:
             if not locks.take(self._file):
-                raise Locked("This upload is being written by another connection. Try again in a moment.")
+                raise _busy()
             locks.check_place(self._file, upload.path)
         except BaseException:
             os.close(self._file)
@@ -126,6 +126,10 @@ class Writer:
                 os.close(file)
 
 
+def _busy() -> Locked:
+    return Locked("This upload is being written by another connection. Try again in a moment.")
+
+
 def check_size(size: int) -> None:
     """Raises TooLarge above the operator's limit, which is inclusive."""
     limit = settings.UPLOAD_LIMIT_BYTES
@@ -135,9 +139,27 @@ def check_size(size: int) -> None:
         )
 
 
-def begin(owner: User, title: str, length: int | None = None) -> Writer:
-    """A new upload, open for writing. `length` in bytes where the client told it: refused now if there is no room."""
-    return open_new(Upload(owner=owner, title=title, length=length))
+def begin(owner: User, title: str, length: int | None = None, upload_id: UUID | None = None) -> Writer:
+    """A new upload, open for writing. `length` in bytes where the client told it: refused now if there is no room.
+
+    With an id of the client's choice (`jobs.services.repeats`) one that nobody writes any more begins anew; Locked
+    while somebody does.
+    """
+    if upload_id is None:
+        return open_new(Upload(owner=owner, title=title, length=length))
+    _clear(upload_id)
+    try:
+        return open_new(Upload(pk=upload_id, owner=owner, title=title, length=length))
+    except IntegrityError:  # another request with the key was faster
+        raise _busy() from None
+
+
+def _clear(upload_id: UUID) -> None:
+    found = Upload.objects.filter(pk=upload_id, job=None).first()
+    if found is not None:
+        with suppress(FileNotFoundError):
+            Writer(found).close()
+        discard(found)
 
 
 def open_new(upload: Upload) -> Writer:

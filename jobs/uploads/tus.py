@@ -21,7 +21,7 @@ from jobs.errors import Conflict, JobError, NotFound, TooLarge
 from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
-from jobs.uploads.access import Authenticate, language_of, not_ours, request_of, who, with_our_token
+from jobs.uploads.access import Authenticate, language_of, not_ours, request_of, upload_id_of, who, with_our_token
 from jobs.uploads.receiving import check_offset, hold, receive_into, settle
 from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
 from jobs.uploads.threads import in_thread
@@ -111,7 +111,12 @@ async def _create(user: User, scope: Scope, body: Body) -> Reply:
     raw, metadata = tus_headers.read_metadata(scope)
     options = (await in_thread(read_options, metadata)).as_json()
     title = title_of(metadata.get("filename") or metadata.get("name") or "")
+    upload_id = upload_id_of(scope, user)
+    if upload_id is not None and await in_thread(resume.is_known, user, upload_id):
+        known = await _tell(user, upload_id)
+        return Reply(201, [(b"location", f"{BASE}{upload_id}".encode()), *known.headers])
     upload = Upload(owner=user, title=title, length=length, options=options, metadata=raw, resumable=True)
+    upload.pk = upload_id or upload.pk
     _check_rest(scope, length)
     writer = await in_thread(store.open_new, upload)
     try:

@@ -1,0 +1,38 @@
+"""`docs/api.md` says the truth: its lines are run as they stand, against the real web server."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from accounts import personal
+from accounts.grants import Grant
+from accounts.models import User
+from jobs.hearing import hear, worker
+from jobs.models import Job
+from transcribe.serving import Server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+
+
+def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    recording = tmp_path / "talk.mp3"
+    recording.write_bytes(os.urandom(200_000))
+    environment = os.environ | {
+        "SERVER": f"http://127.0.0.1:{server.port}",
+        "TOKEN": personal.make(alice, "script", frozenset(Grant), 1)[1],
+        "FILE": str(recording),
+    }
+    script = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)]
+    with worker(hear, runs=5):
+        done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "talk.txt").read_text().split() == ["Eins", "zwei.", "Drei.", "Vier", "fünf."]
+    assert len(blocks) >= 9
+    assert Job.objects.filter(owner=alice).count() == 3, (
+        "one deleted; one under a key, one by tus, one through /v1 left"
+    )
