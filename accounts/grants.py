@@ -38,6 +38,21 @@ class BadToken(TokenError):
         super().__init__("This access token is not valid. Sign in again, or make a new token on your account page.")
 
 
+class Unwelcome(TokenError):
+    """A good token of the identity provider, of somebody who may not use this site."""
+
+    code, status = "not_allowed", 403
+
+
+class ProviderSilent(TokenError):
+    """Nobody can tell right now whether the provider signed it: the token may be good, so it is not called bad."""
+
+    code, status = "provider_failed", 503
+
+    def __init__(self) -> None:
+        super().__init__("The identity provider does not answer, so this access token cannot be checked. Try again.")
+
+
 class ScopeMissing(TokenError):
     """A good token, made for something else."""
 

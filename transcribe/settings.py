@@ -143,6 +143,7 @@ OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID") if OIDC_ISSUER else ""
 OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET") if OIDC_ISSUER else ""
 OIDC_PROVIDER_NAME = env.text("OIDC_PROVIDER_NAME", "Authentik")  # as the button says it
 OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email")
+OIDC_API_CLIENTS = env.names("OIDC_API_CLIENTS", OIDC_CLIENT_ID)  # whose access tokens scripts may use here
 OIDC_ALLOWED_GROUPS = env.names("OIDC_ALLOWED_GROUPS")  # empty: whoever the provider lets through
 OIDC_STAFF_GROUPS = env.names("OIDC_STAFF_GROUPS")  # empty: the administration decides who is staff
 OIDC_SUPERUSER_GROUPS = env.names("OIDC_SUPERUSER_GROUPS")

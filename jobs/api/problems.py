@@ -11,7 +11,7 @@ from jobs.api.schemas import Problem
 from jobs.errors import JobError
 
 NOT_FOUND = "There is no such recording."
-EVERYWHERE = (401, 403, 429)
+EVERYWHERE = (401, 403, 429, 503)
 EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("bad_cursor", "This cursor was not made by this server. Start again without one."),
     401: ("bad_token", "This access token is not valid. Sign in again, or make a new token on your account page."),
@@ -25,6 +25,10 @@ EXAMPLES: dict[int, tuple[str, str]] = {
     413: ("too_large", "The request is too large."),
     422: ("bad_request", "limit: Input should be less than or equal to 100."),
     429: ("too_many_requests", "Too many requests. Wait 12 seconds, then go on."),
+    503: (
+        "provider_failed",
+        "The identity provider does not answer, so this access token cannot be checked. Try again.",
+    ),
     500: ("server_error", "The server could not answer. Nothing was changed; try again in a minute."),
 }
 
@@ -67,8 +71,12 @@ def _refused(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _bad_token(request: HttpRequest, error: Any) -> HttpResponse:
-    said = 'Bearer error="insufficient_scope"' if error.status == 403 else 'Bearer error="invalid_token"'
-    return problem(request, error.status, error.code, str(error.detail), **{"WWW-Authenticate": said})
+    hints = {
+        401: {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        403: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        503: {"Retry-After": "5"},
+    }
+    return problem(request, error.status, error.code, str(error.detail), **hints[error.status])
 
 
 def _no_token(request: HttpRequest, error: Any) -> HttpResponse:
