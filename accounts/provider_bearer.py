@@ -53,5 +53,6 @@ def _user(told: dict[str, Any]) -> User:
             return person_of(settings.OIDC_ISSUER, told["sub"], told)
         check_groups(told)
     except Refused as refused:
-        raise (BadToken() if refused.code == "disabled" else Unwelcome(refused.detail)) from None
+        groups = ", ".join(settings.OIDC_ALLOWED_GROUPS)
+        raise (Unwelcome(groups) if refused.code == "not_allowed" else BadToken()) from None
     return user

@@ -52,7 +52,7 @@ class Refused(JobError):
     """A token that does not open this door."""
 
     def __init__(self, error: TokenError) -> None:
-        super().__init__(error.detail, error.code)
+        super().__init__(error.sentence, error.code, **error.values)
         self.status = error.status
 
 

@@ -6,11 +6,12 @@ Django takes any body whole, to disk, before a view or a login check runs; here 
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.csp import build_policy
 
 from accounts.tokens import genuine
 from jobs.errors import JobError, TooLarge
-from jobs.uploads.access import request_of
+from jobs.uploads.access import language_of, request_of
 from jobs.uploads.answers import wants_page
 from jobs.uploads.wire import (
     App,
@@ -110,7 +111,9 @@ async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None
     """A page for browsers, where there is one for this status; JSON for everyone else."""
     request = request_of(scope)
     if not (isinstance(error, TooLarge) and wants_page(request)):
-        return await answer(send, error.status, as_json({"code": error.code, "detail": error.detail}), body=body)
+        with translation.override(language_of(scope)):
+            said = as_json({"code": error.code, "detail": error.detail})
+        return await answer(send, error.status, said, body=body)
     policy = [(b"content-security-policy", build_policy(settings.SECURE_CSP).encode())]
     page = bare_page(request, "413.html").encode()
     await answer(send, error.status, (page, b"text/html; charset=utf-8"), policy, body=body)

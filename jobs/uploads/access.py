@@ -84,7 +84,8 @@ async def _bearer(scope: Scope, authenticate: Authenticate) -> User | None:
     try:
         return await authenticate(scope)
     except TokenError as error:
-        raise {401: NotSignedIn, 503: Unavailable}.get(error.status, ScopeMissing)(error.detail, error.code) from error
+        kind = {401: NotSignedIn, 503: Unavailable}.get(error.status, ScopeMissing)
+        raise kind(error.sentence, error.code, **error.values) from error
 
 
 def upload_id_of(scope: Scope, user: User) -> UUID | None:
