@@ -5,7 +5,8 @@ GET lists what the person could go on with, as JSON, sizes in bytes:
 `[{"id", "url", "title", "length", "offset", "expires_at"}]`.
 `/api/v1/uploads/<uuid>`: HEAD, PATCH, DELETE. With the last byte the upload becomes a job, once: the answer to that
 PATCH, to a repeated one and to every later HEAD carries the address of the job's page in `X-Job`.
-People known by their session send X-CSRFToken with POST, PATCH and DELETE. Refusals are JSON: `{"code", "detail"}`.
+People known by their session send X-CSRFToken with POST, PATCH and DELETE. Refusals are JSON:
+`{"code", "detail", "request_id"}`.
 """
 
 import logging
@@ -17,7 +18,7 @@ from django.db import DatabaseError
 from django.utils import translation
 
 from accounts.models import User
-from jobs.errors import Conflict, JobError, NotFound, TooLarge
+from jobs.errors import BadUpload, Conflict, JobError, NotFound, TooLarge
 from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
@@ -26,7 +27,19 @@ from jobs.uploads.receiving import check_offset, hold, receive_into, settle
 from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
 from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
-from jobs.uploads.wire import Body, ClientGone, Headers, Receive, Scope, Send, answer, as_json, declared_length, header
+from jobs.uploads.wire import (
+    Body,
+    ClientGone,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    as_json,
+    declared_length,
+    header,
+    problem,
+)
 
 BASE = "/api/v1/uploads/"
 logger = logging.getLogger(__name__)
@@ -64,7 +77,7 @@ class TusDoor:
             logger.info("An upload was refused: %s", error.code)
             return _refusal(error, scope)
         except UnicodeDecodeError:  # a query string that is not text
-            return Reply(400, [], {"code": "bad_upload", "detail": "Bad request."})
+            return Reply(400, [], problem(scope, BadUpload("Bad request.")))
         except DatabaseError:
             logger.exception("An upload failed.")
             return _refusal(Unavailable("The server cannot store recordings right now. Try again in a minute."), scope)
@@ -208,7 +221,7 @@ def _refusal(error: JobError, scope: Scope) -> Reply:
     elif isinstance(error, WrongVersion):
         headers = [(b"tus-version", tus_headers.VERSION)]
     with translation.override(language_of(scope)):
-        return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
+        return Reply(error.status, headers, problem(scope, error))
 
 
 def _entry(found: resume.Unfinished) -> dict[str, object]:
