@@ -1,7 +1,9 @@
-"""What a bearer token grants, and how it is refused. Sentences go to scripts as they are."""
+"""What a bearer token grants, and how it is refused."""
 
 from enum import StrEnum
 from typing import NamedTuple
+
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import User
 
@@ -22,20 +24,32 @@ class Bearer(NamedTuple):
 
 
 class TokenError(Exception):
-    """A token that does not open this door: `status` for HTTP, `code` for machines, `detail` for people."""
+    """A token that does not open this door: `status` for HTTP, `code` for machines, `detail` for people.
+
+    As `jobs.errors.JobError`: the sentence is kept in English, its `%(name)s` are filled from `values`, and whoever
+    answers says it in the reader's language. Tokens are verified in threads that know no reader.
+    """
 
     code, status = "bad_token", 401
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, sentence: str, **values: str) -> None:
+        super().__init__(sentence % values if values else sentence)
+        self.sentence, self.values = sentence, values
+
+    @property
+    def detail(self) -> str:
+        """The sentence in the active language."""
+        said = gettext(self.sentence)
+        return said % self.values if self.values else said
 
 
 class BadToken(TokenError):
     """Forged, expired, revoked, of an ended session or a disabled person: which one is not said."""
 
     def __init__(self) -> None:
-        super().__init__("This access token is not valid. Sign in again, or make a new token on your account page.")
+        super().__init__(
+            gettext_noop("This access token is not valid. Sign in again, or make a new token on your account page.")
+        )
 
 
 class ScopeMissing(TokenError):
@@ -44,6 +58,7 @@ class ScopeMissing(TokenError):
     code, status = "scope_missing", 403
 
     def __init__(self, scope: str) -> None:
-        super().__init__(
-            f"This access token does not have the scope {scope}. Make one that has it on your account page."
+        said = gettext_noop(
+            "This access token does not have the scope %(scope)s. Make one that has it on your account page."
         )
+        super().__init__(said, scope=scope)

@@ -111,3 +111,9 @@ def test_the_next_person_in_the_same_browser_does_not_revive_it(browser: Client,
 
 def test_signing_out_clears_what_the_browser_kept(browser: Client) -> None:
     assert browser.post("/sign-out/")["Clear-Site-Data"] == '"cache", "storage"'
+
+
+def test_who_is_signed_out_is_told_in_their_language(client: Client) -> None:
+    answer = client.post("/token/", headers={"accept-language": "de"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+    assert answer.json()["detail"] == "Sie sind abgemeldet. Melden Sie sich wieder an, um weiterzumachen."

@@ -22,7 +22,7 @@ from accounts.grants import TokenError
 from accounts.models import User
 from accounts.signed_in import users_of
 from jobs import following
-from jobs.errors import JobError, NotFound
+from jobs.errors import BadUpload, JobError, NotFound
 from jobs.following import Follower
 from jobs.live import Watch, hub, job_group
 from jobs.models import Job, Segment
@@ -55,7 +55,7 @@ class Refused(JobError):
     """A token that does not open this door."""
 
     def __init__(self, error: TokenError) -> None:
-        super().__init__(error.detail, error.code)
+        super().__init__(error.sentence, error.code, **error.values)
         self.status = error.status
 
 
@@ -107,7 +107,8 @@ class EventsDoor:
             logger.info("Events were refused: %s", error.code)
             await answer(send, error.status, as_json(problem(scope, error)), _hints(error.status))
         except UnicodeDecodeError:  # a query string that is not text
-            await answer(send, 400, as_json(problem(scope, JobError("Bad request.", "bad_request"))))
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            await answer(send, 400, as_json(problem(scope, bad)))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises JobError before anything was sent."""

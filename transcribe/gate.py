@@ -7,11 +7,12 @@ import logging
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.csp import build_policy
 
 from accounts.tokens import genuine
 from jobs.errors import JobError, TooLarge
-from jobs.uploads.access import request_of
+from jobs.uploads.access import language_of, request_of
 from jobs.uploads.answers import wants_page
 from jobs.uploads.wire import (
     App,
@@ -114,7 +115,9 @@ async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None
     logger.info("A request was refused: %s", error.code)
     request = request_of(scope)
     if not (isinstance(error, TooLarge) and wants_page(request)):
-        return await answer(send, error.status, as_json(problem(scope, error)), body=body)
+        with translation.override(language_of(scope)):
+            said = as_json(problem(scope, error))
+        return await answer(send, error.status, said, body=body)
     policy = [(b"content-security-policy", build_policy(settings.SECURE_CSP).encode())]
     page = bare_page(request, "413.html").encode()
     await answer(send, error.status, (page, b"text/html; charset=utf-8"), policy, body=body)

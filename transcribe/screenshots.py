@@ -36,6 +36,7 @@ SHOWN = ("dashboard", "upload", "job", "error", "empty")  # in the documentation
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 COLOURS = 256  # of a picture: pages have few, and a palette makes their files a third as large
 AGES = (3, 6, 200, 1500, 1560, 4400, 7300)  # minutes, of the recordings from the newest on
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400 << 10}
 SENTENCE = 4.5  # seconds of each made-up sentence
 
 
@@ -93,19 +94,31 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
         )
     anna = User.objects.get_or_create(username="anna", defaults={"is_staff": True, "is_superuser": True})[0]
     nobody = User.objects.create_user("nobody")
-    recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
+    cancelled = recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
     failed = recording(anna, "scan_0231.mp3", None, "failed", reason="no_audio", detail="This file has no audio track.")
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
-    recording(anna, "Board meeting, part two.wav", None, "queued")
+    queued = recording(anna, "Board meeting, part two.wav", None, "queued")
     for job, age in zip(anna.jobs.order_by("-created_at"), AGES, strict=False):
-        anna.jobs.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(minutes=age))
+        _put_back(job, timedelta(minutes=age))
     pages = {"dashboard": "/", "search": "/?q=nothing", "upload": "/upload", "error": "/nothing-here"}
-    pages |= {name: f"/jobs/{job.pk}/" for name, job in [("running", running), ("done", done), ("failed", failed)]}
+    states = {"queued": queued, "running": running, "done": done, "failed": failed, "cancelled": cancelled}
+    pages |= {name: f"/jobs/{job.pk}/" for name, job in states.items()}
     personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)
     personal.revoke(personal.make(anna, "Old laptop", frozenset({"uploads:write"}), 7)[0])
     pages |= {"account": "/account/", "delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
     return pages, {"anna": sign_in_link(anna), "nobody": sign_in_link(nobody)}
+
+
+def _put_back(job: "Job", age: timedelta) -> None:
+    """As if it had been uploaded so long ago; what is still under way keeps its history, which tells its pace."""
+    from django.db.models import F
+
+    from jobs.models import Job, RunEvent
+    from jobs.states import FINAL
+
+    Job.objects.filter(pk=job.pk).update(created_at=F("created_at") - age)
+    RunEvent.objects.filter(run__job=job, run__state__in=FINAL).update(at=F("at") - age)
 
 
 def recording(
@@ -198,10 +211,35 @@ def draw(address: str, pages: dict[str, str], links: dict[str, str], out: Path) 
                 _watch(page, name, complaints)
                 page.goto(address + path)
                 page.wait_for_timeout(400)  # the socket's first message and the rest of the transcript
+                if name == "upload":
+                    send_files(page)
                 keep(page.screenshot(), out / f"{name}-{size}-{scheme}.png")
+                if name == "upload":
+                    take_back(page)
                 context.close()
         browser.close()
     return sorted(set(complaints))
+
+
+def send_files(page: "Page") -> None:
+    """Files on their way over a slow line, and one that is none."""
+    from playwright.sync_api import FilePayload
+
+    line = page.context.new_cdp_session(page)
+    line.send("Network.emulateNetworkConditions", SLOW)
+    sound = (CHECKOUT / "worker" / "demo" / "samples" / "english.mp3").read_bytes()
+    names = {"Town hall, first evening.mp3": sound, "Town hall, second evening.mp3": sound, "Empty.mp3": b""}
+    files = [FilePayload(name=name, mimeType="audio/mpeg", buffer=content) for name, content in names.items()]
+    page.locator("input[type=file]").first.set_input_files(files)
+    page.locator(".upload-told", has_text=re.compile(r"[2-9]\d %")).first.wait_for()
+
+
+def take_back(page: "Page") -> None:
+    """Else the next picture would show them as left unfinished."""
+    cancel = page.get_by_role("button", name=re.compile("^Cancel"))
+    while cancel.count():
+        cancel.first.click()
+    page.wait_for_timeout(500)  # for the server to hear of it
 
 
 def keep(picture: bytes, target: Path) -> None:

@@ -66,7 +66,33 @@ def test_every_page_of_someone_with_recordings(wide: Page, site: Server) -> None
     sign_in(wide, site, User.objects.get(username="anna"))
     found = {name: violations(wide, site, path) for name, path in pages.items() if name not in LEFT_OUT}
     assert {name: said for name, said in found.items() if said} == {}
-    assert len(found) >= 9
+    assert len(found) >= 11
+
+
+def test_what_opens_on_a_page(wide: Page, site: Server, tmp_path: Path) -> None:
+    """Menus, the dialog of keys, the options and the list of uploads."""
+    pages, _ = fill()
+    sign_in(wide, site, User.objects.get(username="anna"))
+    found = violations(wide, site, pages["done"])
+    wide.locator("#downloads summary").click()
+    found += seen(wide, "downloads")
+    wide.locator("#downloads summary").click()
+    wide.locator(".again > summary, details:has(select) > summary").first.click()
+    found += seen(wide, "options")
+    wide.keyboard.press("?")
+    wide.get_by_role("dialog").wait_for()
+    found += seen(wide, "keys")
+    found += violations(wide, site, pages["upload"])
+    wide.get_by_text("Options", exact=True).click()
+    (tmp_path / "nothing.mp3").touch()
+    wide.locator("input[type=file]").first.set_input_files(tmp_path / "nothing.mp3")
+    wide.locator(".upload-row").wait_for()
+    assert found + seen(wide, "uploads") == []
+
+
+def seen(page: Page, name: str) -> list[str]:
+    """What axe finds on the page as it is now."""
+    return [told(name, "open", each) for each in page.evaluate(RUN, None)["violations"]]
 
 
 def test_the_pages_of_a_newcomer(wide: Page, site: Server, alice: User) -> None:
@@ -74,7 +100,7 @@ def test_the_pages_of_a_newcomer(wide: Page, site: Server, alice: User) -> None:
     found = violations(wide, site, "/")
     wide.get_by_role("button", name="Menu").click()
     wide.get_by_role("button", name="Sign out").wait_for()
-    found += [told("/", "menu", each) for each in wide.evaluate(RUN, None)["violations"]]
+    found += seen(wide, "menu")
     sign_in(wide, site, None)
     found += violations(wide, site, "/sign-in/") + violations(wide, site, "/nothing-here")
     assert found == []

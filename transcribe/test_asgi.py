@@ -1,5 +1,6 @@
 """The gate in front of Django, and what the web process loads."""
 
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -81,6 +82,14 @@ async def test_bodies_beyond_it_are_refused(settings: Any, headers: dict[str, st
     status, body = await ask(scope(cookie="a=b", **headers), [b"123456", b"789012"])
     assert status == 413
     assert b'"code": "too_large"' in body
+
+
+async def test_a_refused_script_is_told_in_its_own_language(settings: Any) -> None:
+    settings.BODY_LIMIT_BYTES = 10
+    body = (await ask(scope(cookie="a=b", content_length="11", accept_language="de"), [b""]))[1]
+    assert json.loads(body)["detail"].startswith("Die Anfrage ist zu groß.")
+    body = (await ask(scope(cookie="a=b", content_length="11"), [b""]))[1]
+    assert json.loads(body)["detail"].startswith("The request is too large.")
 
 
 async def test_strangers_may_send_less() -> None:

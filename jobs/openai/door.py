@@ -61,7 +61,8 @@ class AudioDoor:
             logger.info("An upload was refused: %s", error.code)
             await answer(send, error.status, as_json(refusal(error)), NO_RETRY, body=body)
         except UnicodeDecodeError:  # a query string that is not text
-            await answer(send, 400, as_json(refusal(BadUpload("Bad request."))), NO_RETRY, body=body)
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            await answer(send, 400, as_json(refusal(bad)), NO_RETRY, body=body)
         except DatabaseError:
             logger.exception("An upload failed.")
             sorry = Unavailable("The server cannot store recordings right now. Try again in a minute.")

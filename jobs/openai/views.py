@@ -57,7 +57,7 @@ def _check(request: HttpRequest) -> None:
         if bearer is not None:
             return require(bearer, Grant.JOBS_READ)
     except TokenError as error:
-        refused = NotSignedIn(error.detail, error.code)
+        refused = NotSignedIn(error.sentence, error.code, **error.values)
         refused.status = error.status
         raise refused from None
     raise NotSignedIn("Send a personal token as the API key. Make one on your account page.")

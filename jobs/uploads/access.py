@@ -85,7 +85,7 @@ async def _bearer(scope: Scope, authenticate: Authenticate) -> User | None:
         return await authenticate(scope)
     except TokenError as error:
         kind = NotSignedIn if error.status == 401 else ScopeMissing
-        raise kind(error.detail, error.code) from error
+        raise kind(error.sentence, error.code, **error.values) from error
 
 
 def upload_id_of(scope: Scope, user: User) -> UUID | None:

@@ -36,7 +36,8 @@ class UploadDoor:
         try:
             request = request_of(scope)
         except UnicodeDecodeError:  # a query string that is not text
-            return await answer(send, 400, as_json(problem(scope, BadUpload("Bad request."))), body=body)
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            return await answer(send, 400, as_json(problem(scope, bad)), body=body)
         try:
             await self._serve(scope, request, body, send)
         except ClientGone:

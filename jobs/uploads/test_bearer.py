@@ -67,6 +67,14 @@ def test_a_token_for_something_else_is_told_so(tus: Tus, server: Server, alice: 
     assert server.files() == []
 
 
+def test_a_refusal_speaks_the_language_of_its_reader(tus: Tus, alice: User) -> None:
+    german = {"Accept-Language": "de"}
+    narrow = create(tus, made(alice, Grant.JOBS_READ)[1] | german).content
+    assert (narrow["code"], narrow["detail"][:38]) == ("scope_missing", "Dieses Zugriffstoken hat das Recht upl")
+    forged = create(tus, bearing("x.y.z") | german).content
+    assert (forged["code"], forged["detail"][:42]) == ("bad_token", "Dieses Zugriffstoken ist nicht gültig. Mel")
+
+
 def test_a_revoked_token_and_a_disabled_owner_are_refused(tus: Tus, alice: User, bob: User) -> None:
     row, revoked = made(alice, Grant.UPLOADS_WRITE)
     _row, disabled = made(bob, Grant.UPLOADS_WRITE)

@@ -5,8 +5,7 @@ GET lists what the person could go on with, as JSON, sizes in bytes:
 `[{"id", "url", "title", "length", "offset", "expires_at"}]`.
 `/api/v1/uploads/<uuid>`: HEAD, PATCH, DELETE. With the last byte the upload becomes a job, once: the answer to that
 PATCH, to a repeated one and to every later HEAD carries the address of the job's page in `X-Job`.
-People known by their session send X-CSRFToken with POST, PATCH and DELETE. Refusals are JSON:
-`{"code", "detail", "request_id"}`.
+People known by their session send X-CSRFToken with POST, PATCH and DELETE. Refusals are JSON: `{"code", "detail"}`.
 """
 
 import logging
@@ -77,7 +76,11 @@ class TusDoor:
             logger.info("An upload was refused: %s", error.code)
             return _refusal(error, scope)
         except UnicodeDecodeError:  # a query string that is not text
-            return Reply(400, [], problem(scope, BadUpload("Bad request.")))
+            return Reply(
+                400,
+                [],
+                problem(scope, BadUpload("This address cannot be read. Correct it and send the request again.")),
+            )
         except DatabaseError:
             logger.exception("An upload failed.")
             return _refusal(Unavailable("The server cannot store recordings right now. Try again in a minute."), scope)

@@ -100,8 +100,8 @@ def as_json(content: object) -> tuple[bytes, bytes]:
 
 
 def problem(scope: Mapping[str, Any], error: JobError) -> dict[str, str]:
-    """A refusal in the shape all doors share; the request's name is what its log lines carry, too."""
-    return {"code": error.code, "detail": error.detail, "request_id": scope.get("request_id", "none")}
+    """A refusal as the API says all of them, in the active language; `request_id` names the request in our logs."""
+    return {"code": error.code, "detail": error.detail, "request_id": str(scope.get("request_id", "none"))}
 
 
 async def answer(
