@@ -1,5 +1,7 @@
 """`uv run poe test`: bring what the tests need and this machine lacks, each with a line, then run them.
 
+Without arguments in two passes: first what may run side by side, then, one by one, what needs the machine to itself
+(`@pytest.mark.alone`: memory that must not grow, stacks that are killed in mid-job). Arguments go to one plain pass.
 Nothing is skipped silently: what cannot be had ends here, with the name of what to install.
 """
 
@@ -8,15 +10,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import pytest
 
 from transcribe.embedded import assets, places
 from transcribe.embedded.node import find_node
 from transcribe.embedded.temporal_binary import temporal_binary
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NPM_FOLDERS = ("frontend-island", "accounts/testing/provider", "benchmarks/tus")  # what tests run besides the builds
 DOWNLOAD_SECONDS = 600
+PROCESSES = max(2, min(4, os.cpu_count() or 2))  # each has a database, a browser and some servers of its own
+PASSES = (
+    ["-m", "not alone", "-n", str(PROCESSES), "--dist", "loadfile"],  # a file's tests share its servers
+    ["-m", "alone"],
+)
 Say = Callable[[str], None]
 
 
@@ -83,19 +93,31 @@ def bring_all() -> None:
     """Everything the tests need besides the Python packages."""
     say(f"Temporal: {temporal_binary(say)}")
     say("Assets: built." if assets.build(say) else "Assets: up to date.")
-    assets.install(places.CHECKOUT / "accounts/testing/provider", find_node(), say)
+    for folder in NPM_FOLDERS:
+        assets.install(places.CHECKOUT / folder, find_node(), say)
     bring_browser()
 
 
+def run(passes: Sequence[Sequence[str]]) -> int:
+    """pytest with each of these arguments, all of them whatever comes; one exit code for all."""
+    return verdict([subprocess.run([sys.executable, "-m", "pytest", *each], check=False).returncode for each in passes])
+
+
+def verdict(codes: Sequence[int]) -> int:
+    """The first of pytest's exit codes that tells of a failure. One pass may find no test, not all of them."""
+    failed = [code for code in codes if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)]
+    return failed[0] if failed else min(codes)
+
+
 def main() -> int:
-    """Provision, run pytest with the arguments given, say the total time; pytest's exit code."""
+    """Provision, run the tests, or those that the arguments name, say the total time; pytest's exit code."""
     start = time.monotonic()
     try:
         bring_all()
     except RuntimeError as error:
         say(str(error))
         return 1
-    code = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], check=False).returncode
+    code = run([sys.argv[1:]] if sys.argv[1:] else PASSES)
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
     say(f"Total time: {minutes} min {seconds} s")
     return code

@@ -19,6 +19,7 @@ from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
 from worker.fixtures import amr
 
+pytestmark = pytest.mark.alone
 MINUTES = 120
 BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
 SHORT_TIMEOUTS = {"HEARTBEAT_TIMEOUT_SECONDS": "5", "REPAIR_SECONDS": "5", "WORKER_BEAT_SECONDS": "2"}

@@ -14,6 +14,7 @@ from transcribe.keyboard import press, reach
 from transcribe.provision import find_browser
 from worker.demo.listening import word_errors, words
 
+pytestmark = pytest.mark.alone
 END = 240_000  # milliseconds; only a failure takes so long
 ERROR_SHARE = 0.02
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1 << 20}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from transcribe import programs, provision
+from transcribe import programs, provision, testing
 from transcribe.embedded import places
 
 
@@ -71,3 +71,31 @@ def test_ci_runs_what_a_newcomer_runs() -> None:
     assert os.access(script, os.X_OK)
     commands = [line.split(" ||")[0] for line in script.read_text().splitlines() if line.startswith('"$uv"')]
     assert commands == ['"$uv" run poe test', '"$uv" run poe lint']
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [([0, 0], 0), ([1, 0], 1), ([0, 1], 1), ([0, 5], 0), ([5, 0], 0), ([5, 2], 2), ([5], 5), ([-9], -9)],
+)
+def test_a_failure_in_either_pass_fails(codes: list[int], code: int) -> None:
+    assert provision.verdict(codes) == code
+
+
+def test_every_pass_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    put(tmp_path / "own.ini", "[pytest]\n")
+    said = [put(tmp_path / f"test_{index}.py", f"def test_it():\n    assert {index}\n") for index in (0, 1)]
+    assert provision.run([["-q", "-c", str(tmp_path / "own.ini"), str(path)] for path in said]) == 1
+
+
+def test_the_process_that_hands_out_tests_has_no_database(
+    monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setattr(pytestconfig.known_args_namespace, "numprocesses", 2)
+    assert testing._hands_out(pytestconfig)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    assert not testing._hands_out(pytestconfig)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER")
+    monkeypatch.setattr(pytestconfig.known_args_namespace, "numprocesses", None)
+    assert not testing._hands_out(pytestconfig)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+NOBODYS = "postgresql://none@/none"  # what the process that only hands out tests to others calls its database
+
 if TYPE_CHECKING:
     from accounts.models import User
     from jobs.models import Job, Worker
@@ -110,16 +112,26 @@ def _user(name: str, **fields: Any) -> "User":
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests() -> Generator[None, None, None]:
-    """Start the embedded Postgres where no DATABASE_URL is given; it ends with this process.
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Start the embedded Postgres where no DATABASE_URL is given; it ends with this process. Where tests run side by
+    side each process has one of its own.
 
     A wrapper, because pytest-django reads the settings in the same hook and would be first otherwise.
     """
-    if "DATABASE_URL" not in os.environ:
-        from transcribe.embedded.postgres import start_for_tests
-
-        os.environ["DATABASE_URL"] = start_for_tests()
+    if os.environ.get("DATABASE_URL", NOBODYS) == NOBODYS:
+        os.environ["DATABASE_URL"] = NOBODYS if _hands_out(early_config) else _own_database()
     return (yield)
+
+
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process runs no test itself. Those that do get its arguments too, and its environment."""
+    return bool(getattr(config.known_args_namespace, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def _own_database() -> str:
+    from transcribe.embedded.postgres import start_for_tests
+
+    return start_for_tests()
 
 
 def pytest_configure() -> None:

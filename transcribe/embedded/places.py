@@ -66,9 +66,11 @@ def scratch() -> Path:
         make(base, 0o755)
     for old in base.glob("transcribe-scratch-*"):
         _remove_if_dead(old)
-    folder = Path(tempfile.mkdtemp(prefix="transcribe-scratch-", dir=base))
-    folder.chmod(0o711)
-    _hold(folder)
+    made = Path(tempfile.mkdtemp(prefix="transcribe-new-", dir=base))
+    made.chmod(0o711)
+    _hold(made)
+    # Only now under the name that others look for: before, it could seem to be left behind.
+    folder = made.rename(base / made.name.replace("new", "scratch", 1))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 
 from transcribe.embedded import environment, places
 from transcribe.embedded.ports import HOST, free_port
@@ -22,6 +23,7 @@ from transcribe.embedded.stack import DEMO
 from transcribe.embedded.test_postgres import until
 from transcribe.embedded.test_supervise import alive
 
+pytestmark = pytest.mark.alone
 NOT_INHERITED = ("DATABASE_URL", "SECRET_KEY", "TRANSCRIBE_EMBEDDED", "WHISPER_MODEL", "TEMPORAL_ADDRESS")
 
 
