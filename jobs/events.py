@@ -30,7 +30,7 @@ from jobs.readings import NOTHING, Mark
 from jobs.states import FINAL
 from jobs.uploads.access import Authenticate, request_of
 from jobs.uploads.refusals import NotSignedIn, Unavailable, WrongMethod
-from jobs.uploads.wire import Headers, Receive, Scope, Send, answer, as_json, header
+from jobs.uploads.wire import Headers, Receive, Scope, Send, answer, as_json, header, problem
 
 HEARTBEAT_SECONDS = 15.0  # proxies close what is silent
 SEND_SECONDS = 60.0  # a script that takes nothing for so long is dropped
@@ -101,7 +101,7 @@ class EventsDoor:
         try:
             await self._serve(scope, receive, send)
         except JobError as error:
-            refusal = as_json({"code": error.code, "detail": error.detail})
+            refusal = as_json(problem(scope, error))
             await answer(send, error.status, refusal, _hints(error.status))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,6 +26,7 @@ from jobs.uploads.wire import (
     as_json,
     declared_length,
     header,
+    problem,
 )
 from transcribe.theme.views import bare_page
 
@@ -112,7 +113,7 @@ async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None
     request = request_of(scope)
     if not (isinstance(error, TooLarge) and wants_page(request)):
         with translation.override(language_of(scope)):
-            said = as_json({"code": error.code, "detail": error.detail})
+            said = as_json(problem(scope, error))
         return await answer(send, error.status, said, body=body)
     policy = [(b"content-security-policy", build_policy(settings.SECURE_CSP).encode())]
     page = bare_page(request, "413.html").encode()
