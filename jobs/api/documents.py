@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobs.api import doors
 from jobs.api.problems import EXAMPLES
 from jobs.exports import FORMATS
 
@@ -23,6 +24,7 @@ KINDS = {
 def complete(document: Json) -> Json:
     """The same document, with examples."""
     schemas = document["components"]["schemas"]
+    document["paths"] |= doors.paths(document["paths"]["/api/v1/jobs"]["get"]["security"])
     download = document["paths"]["/api/v1/jobs/{job_id}/download"]["get"]["responses"][200]
     download["content"] = {form.content_type: {"schema": {"type": "string"}} for form in FORMATS.values()}
     for operations in document["paths"].values():

@@ -11,7 +11,7 @@ from jobs.api.schemas import Problem
 from jobs.errors import JobError
 
 NOT_FOUND = "There is no such recording."
-EVERYWHERE = (401, 403, 429)
+EVERYWHERE = (401, 403, 429, 503)
 EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("bad_cursor", "This cursor was not made by this server. Start again without one."),
     401: ("bad_token", "This access token is not valid. Sign in again, or make a new token on your account page."),
@@ -22,9 +22,16 @@ EXAMPLES: dict[int, tuple[str, str]] = {
     404: ("not_found", NOT_FOUND),
     405: ("wrong_method", "This address does not take this method. Use one of these: GET."),
     409: ("conflict", "This recording is being transcribed already. Cancel that first, or wait for it."),
+    408: ("too_slow", "Nothing arrived for a while, so the upload was stopped. Send it again."),
+    410: ("expired", "This upload was left unfinished for too long. Upload the file again."),
+    412: ("wrong_version", "Send the header Tus-Resumable: 1.0.0."),
     413: ("too_large", "The request is too large."),
+    415: ("wrong_type", "Send the bytes with Content-Type: application/offset+octet-stream."),
     422: ("bad_request", "limit: Input should be less than or equal to 100."),
+    423: ("locked", "This upload is being written by another connection. Try again in a moment."),
     429: ("too_many_requests", "Too many requests. Wait 12 seconds, then go on."),
+    503: ("unavailable", "The server cannot store recordings right now. Try again in a minute."),
+    507: ("storage_full", "The server has no room for this file, so nothing was kept. Try again later."),
     500: ("server_error", "The server could not answer. Nothing was changed; try again in a minute."),
 }
 
@@ -67,8 +74,12 @@ def _refused(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _bad_token(request: HttpRequest, error: Any) -> HttpResponse:
-    said = 'Bearer error="insufficient_scope"' if error.status == 403 else 'Bearer error="invalid_token"'
-    return problem(request, error.status, error.code, str(error.detail), **{"WWW-Authenticate": said})
+    hints = {
+        401: {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        403: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        503: {"Retry-After": "5"},
+    }
+    return problem(request, error.status, error.code, str(error.detail), **hints[error.status])
 
 
 def _no_token(request: HttpRequest, error: Any) -> HttpResponse:

@@ -19,7 +19,7 @@ def retry(job: Job, options: Options | None = None, *, run_id: UUID | None = Non
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
-        made = locked.runs.filter(pk=run_id).first()
+        made = locked.runs.filter(pk=run_id).first() if run_id else None
         if made is not None:
             return made
         last = locked.current_run

@@ -12,7 +12,7 @@ from jobs.errors import JobError
 from jobs.models import Job
 from jobs.states import RunState
 from jobs.uploads.access import prepare_page
-from jobs.uploads.wire import Body, Headers, Send, answer, as_json
+from jobs.uploads.wire import Body, Headers, Send, answer, as_json, problem
 
 
 async def accepted(send: Send, request: ASGIRequest, job: Job, body: Body) -> None:
@@ -30,7 +30,7 @@ async def refused(send: Send, request: ASGIRequest, error: JobError, body: Body)
     headers: Headers = [(b"allow", b"POST")] if error.status == 405 else []
     if not wants_page(request):
         with translation.override(translation.get_language_from_request(request)):
-            content = as_json({"code": error.code, "detail": error.detail})
+            content = as_json(problem(request.scope, error))
         return await answer(send, error.status, content, headers, body=body)
     page = await database_sync_to_async(_page, thread_sensitive=False)(request, error)
     headers.append((b"content-security-policy", build_policy(settings.SECURE_CSP).encode()))

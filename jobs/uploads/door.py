@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError
 
-from jobs.errors import JobError
+from jobs.errors import BadUpload, JobError
 from jobs.models import Job
 from jobs.services import repeats
 from jobs.uploads import answers, store
@@ -20,7 +20,7 @@ from jobs.uploads.form import FormReader
 from jobs.uploads.intake import FORM_BYTES, Admission, Intake, receive_form
 from jobs.uploads.refusals import Unavailable, WrongMethod
 from jobs.uploads.threads import in_thread
-from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length
+from jobs.uploads.wire import Body, ClientGone, Receive, Scope, Send, answer, as_json, declared_length, problem
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ class UploadDoor:
         try:
             request = request_of(scope)
         except UnicodeDecodeError:  # a query string that is not text
-            return await answer(send, 400, as_json({"code": "bad_upload", "detail": "Bad request."}), body=body)
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            return await answer(send, 400, as_json(problem(scope, bad)), body=body)
         try:
             await self._serve(scope, request, body, send)
         except ClientGone:

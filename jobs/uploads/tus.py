@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from django.utils import translation
 
 from accounts.models import User
-from jobs.errors import Conflict, JobError, NotFound, TooLarge
+from jobs.errors import BadUpload, Conflict, JobError, NotFound, TooLarge
 from jobs.models import Upload
 from jobs.services.options import read_options
 from jobs.uploads import resume, store, tus_headers
@@ -26,7 +26,19 @@ from jobs.uploads.receiving import check_offset, hold, receive_into, settle
 from jobs.uploads.refusals import Unavailable, WrongMethod, WrongVersion
 from jobs.uploads.threads import in_thread
 from jobs.uploads.titles import title_of
-from jobs.uploads.wire import Body, ClientGone, Headers, Receive, Scope, Send, answer, as_json, declared_length, header
+from jobs.uploads.wire import (
+    Body,
+    ClientGone,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    as_json,
+    declared_length,
+    header,
+    problem,
+)
 
 BASE = "/api/v1/uploads/"
 logger = logging.getLogger(__name__)
@@ -64,7 +76,11 @@ class TusDoor:
             logger.info("An upload was refused: %s", error.code)
             return _refusal(error, scope)
         except UnicodeDecodeError:  # a query string that is not text
-            return Reply(400, [], {"code": "bad_upload", "detail": "Bad request."})
+            return Reply(
+                400,
+                [],
+                problem(scope, BadUpload("This address cannot be read. Correct it and send the request again.")),
+            )
         except DatabaseError:
             logger.exception("An upload failed.")
             return _refusal(Unavailable("The server cannot store recordings right now. Try again in a minute."), scope)
@@ -208,7 +224,7 @@ def _refusal(error: JobError, scope: Scope) -> Reply:
     elif isinstance(error, WrongVersion):
         headers = [(b"tus-version", tus_headers.VERSION)]
     with translation.override(language_of(scope)):
-        return Reply(error.status, headers, {"code": error.code, "detail": error.detail})
+        return Reply(error.status, headers, problem(scope, error))
 
 
 def _entry(found: resume.Unfinished) -> dict[str, object]:

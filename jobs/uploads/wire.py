@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -97,6 +97,11 @@ def declared_length(scope: Scope) -> int | None:
 def as_json(content: object) -> tuple[bytes, bytes]:
     """A body and its content type."""
     return json.dumps(content).encode(), b"application/json"
+
+
+def problem(scope: Mapping[str, Any], error: JobError) -> dict[str, str]:
+    """A refusal as the API says all of them, in the active language; `request_id` names the request in our logs."""
+    return {"code": error.code, "detail": error.detail, "request_id": str(scope.get("request_id", "none"))}
 
 
 async def answer(
