@@ -52,6 +52,27 @@ class BadToken(TokenError):
         )
 
 
+class Unwelcome(TokenError):
+    """A good token of the identity provider, of somebody who may not use this site."""
+
+    code, status = "not_allowed", 403
+
+    def __init__(self, groups: str) -> None:
+        said = gettext_noop("Your account may not use this site. Ask for membership in one of these groups: %(names)s.")
+        super().__init__(said, names=groups)
+
+
+class ProviderSilent(TokenError):
+    """Nobody can tell right now whether the provider signed it: the token may be good, so it is not called bad."""
+
+    code, status = "provider_failed", 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext_noop("The identity provider does not answer, so this access token cannot be checked. Try again.")
+        )
+
+
 class ScopeMissing(TokenError):
     """A good token, made for something else."""
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import PersonalToken, Session, User
 
 NAME_LENGTH = 150
+FOLLOWED = ("first_name", "last_name", "email", "is_superuser", "is_staff")
 _UNFIT = re.compile(r"[^\w.@+-]")
 
 
@@ -30,22 +31,29 @@ def person_of(issuer: str, subject: str, claims: dict[str, Any]) -> User:
 
     Raises Refused for people whose groups do not let them in, whom this signs out everywhere, and for disabled ones.
     """
-    groups = _groups(claims)
-    allowed = not settings.OIDC_ALLOWED_GROUPS or bool(groups & set(settings.OIDC_ALLOWED_GROUPS))
     known = User.objects.filter(issuer=issuer, subject=subject).first()
-    if not allowed:
+    try:
+        check_groups(claims)
+    except Refused:
         if known is not None:
             _shut_out(known)
-        raise Refused("not_allowed", _not_allowed())
+        raise
     user = known or _made(issuer, subject, claims)
     if not user.is_active:
         raise Refused("disabled", _("Your account here is switched off. Ask the operator of this site to enable it."))
-    _follow(user, claims, groups)
+    _follow(user, claims, _groups(claims))
     return user
+
+
+def check_groups(claims: dict[str, Any]) -> None:
+    """Raises Refused for people whose groups do not let them in."""
+    if settings.OIDC_ALLOWED_GROUPS and not _groups(claims) & set(settings.OIDC_ALLOWED_GROUPS):
+        raise Refused("not_allowed", _not_allowed())
 
 
 def _follow(user: User, claims: dict[str, Any], groups: frozenset[str]) -> None:
     """A right whose group is gone goes too. Rights for which no group is named stay the administration's business."""
+    before = [getattr(user, name) for name in FOLLOWED]
     user.first_name, user.last_name = _text(claims.get("given_name")), _text(claims.get("family_name"))
     if not user.last_name:
         user.first_name = _text(claims.get("name")) or user.first_name
@@ -55,7 +63,8 @@ def _follow(user: User, claims: dict[str, Any], groups: frozenset[str]) -> None:
         user.is_superuser = bool(groups & superusers)
     if staff or superusers:
         user.is_staff = bool(groups & (staff | superusers))
-    user.save(update_fields=["first_name", "last_name", "email", "is_superuser", "is_staff"])
+    if [getattr(user, name) for name in FOLLOWED] != before:
+        user.save(update_fields=FOLLOWED)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ import hashlib
 import json
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,12 +26,18 @@ SECONDS = 5.0  # for all calls of one sign-in together: a person waits for them
 ANSWER_LIMIT = 1 << 20  # bytes
 KEEP_SECONDS = 600.0
 COOL_SECONDS = 30.0  # between two fetches of the keys because a token named an unknown one
+FAILED_SECONDS = 5.0  # after a call that failed nobody asks again: forged tokens must not hold a thread each
+BESIDE_SECONDS = 2.0  # how long others wait for the answer that one of them is fetching
 KEYS_AT_MOST = 100
 ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}  # and the kind of key each is verified with
 
 
 class ProviderError(Exception):
     """It does not answer, or not with what it should. The text is for the log."""
+
+
+class UnknownKey(ProviderError):
+    """It answers, and has no key that could have signed this token."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +98,41 @@ def _named(url: str) -> str:
 
 
 class _Kept[Value]:
-    """A value that is fetched again when it is older than asked for; the lock is not held while it is fetched."""
+    """A value that is fetched again when it is older than asked for, by one thread at a time."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Value]] = {}
-        self._lock = Lock()
+        self._failed: dict[str, float] = {}
+        self._fetching: defaultdict[str, Lock] = defaultdict(Lock)
 
     def get(self, name: str, age: float, make: Callable[[], Value]) -> Value:
-        with self._lock:
-            at, value = self._kept.get(name, (float("-inf"), None))
-        if value is not None and time.monotonic() - at < age:
+        """Raises ProviderError, at once for FAILED_SECONDS after `make` did."""
+        asked = time.monotonic()
+        if (value := self._young(name, asked - age)) is not None:
             return value
-        fresh = make()
-        with self._lock:
-            self._kept[name] = (time.monotonic(), fresh)
-        return fresh
+        lock = self._fetching[name]
+        if not lock.acquire(timeout=BESIDE_SECONDS):
+            raise ProviderError("somebody else waits for the same answer")
+        try:
+            beside = self._young(name, asked)
+            return self._fresh(name, make) if beside is None else beside
+        finally:
+            lock.release()
+
+    def _young(self, name: str, since: float) -> Value | None:
+        at, value = self._kept.get(name, (float("-inf"), None))
+        return value if at > since else None
+
+    def _fresh(self, name: str, make: Callable[[], Value]) -> Value:
+        if time.monotonic() - self._failed.get(name, float("-inf")) < FAILED_SECONDS:
+            raise ProviderError("it failed a moment ago")
+        try:
+            value = make()
+        except ProviderError:
+            self._failed[name] = time.monotonic()
+            raise
+        self._kept[name] = (time.monotonic(), value)
+        return value
 
 
 _discoveries: _Kept[Discovery] = _Kept()
@@ -143,14 +170,14 @@ def _endpoint(found: dict[str, Any], name: str) -> str:
 
 
 def key_for(header: Mapping[str, Any], until: float) -> jwt.PyJWK:
-    """The key that verifies a token with this header. Raises ProviderError; a key that is not there is one too."""
+    """The key that verifies a token with this header. Raises ProviderError: UnknownKey where it is not there."""
     url = discovery(until).jwks
     found = _matching(_keys.get(url, KEEP_SECONDS, lambda: _fetch_keys(url, until)), header)
     if found is None and time.monotonic() - _forced.get(url, float("-inf")) >= COOL_SECONDS:
         _forced[url] = time.monotonic()
         found = _matching(_keys.get(url, 0, lambda: _fetch_keys(url, until)), header)  # they may have changed
     if found is None:
-        raise ProviderError("keys: none for this token")
+        raise UnknownKey("keys: none for this token")
     return found
 
 

@@ -33,6 +33,21 @@ def id_token_claims(raw: object, nonce: str, access_token: object, until: float)
     return claims
 
 
+def access_token_claims(raw: object, until: float) -> dict[str, Any]:
+    """The claims of an access token made for us, for a client we know. Raises ProviderError. Blocks.
+
+    Authentik's ID tokens have the same type, audience and claims, nonce included; only access tokens name the client
+    (`azp`) and what was asked for (`scope`). `at_hash` and its like are in ID tokens alone.
+    """
+    clients = frozenset(settings.OIDC_API_CLIENTS or [settings.OIDC_CLIENT_ID])
+    required = ["exp", "iat", "iss", "aud", "sub", "azp", "scope"]
+    claims = _verified(raw, ("jwt", "at+jwt"), required, until, clients)
+    subject(claims)
+    if not isinstance(claims["scope"], str) or {"at_hash", "c_hash", "events"} & claims.keys():
+        raise ProviderTokenError("access token: it is another kind of token")
+    return claims
+
+
 def logout_claims(raw: object, until: float) -> dict[str, Any]:
     """The claims of a back-channel logout token: at least one of `sub` and `sid`. Raises ProviderError. Blocks."""
     claims = _verified(raw, ("logout+jwt",), ["exp", "iat", "iss", "aud", "jti"], until)
@@ -61,7 +76,10 @@ def session_id(claims: dict[str, Any]) -> str:
     return str(found) if good else ""
 
 
-def _verified(raw: object, kinds: tuple[str, ...], required: list[str], until: float) -> dict[str, Any]:
+def _verified(
+    raw: object, kinds: tuple[str, ...], required: list[str], until: float, clients: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """`clients`: whom it may have been made for; nobody but us where none is named."""
     if not isinstance(raw, str) or len(raw) > LONGEST:
         raise ProviderTokenError("no token")
     try:
@@ -82,14 +100,14 @@ def _verified(raw: object, kinds: tuple[str, ...], required: list[str], until: f
         )
     except (jwt.PyJWTError, ValueError, RecursionError, TypeError, OverflowError) as error:
         raise ProviderTokenError(type(error).__name__) from error
-    _check_parties(claims)
+    _check_parties(claims, clients)
     return claims
 
 
-def _check_parties(claims: dict[str, Any]) -> None:
+def _check_parties(claims: dict[str, Any], clients: frozenset[str]) -> None:
     """Made for us alone: who else it was made for could play it to us."""
     ours = settings.OIDC_CLIENT_ID
-    if claims["aud"] not in (ours, [ours]) or claims.get("azp", ours) != ours:
+    if claims["aud"] not in (ours, [ours]) or claims.get("azp", ours) not in list(clients or [ours]):
         raise ProviderTokenError("made for somebody else")
     if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")):
         raise ProviderTokenError("times that are no numbers")

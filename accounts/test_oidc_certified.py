@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from playwright.sync_api import expect, sync_playwright
@@ -12,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 from accounts.models import Session, User
 from accounts.oidc_views import GOOD_UNTIL
 from accounts.testing.certified import CLIENT_ID, CLIENT_SECRET, Certified, LoginPage, certified, path_of
+from jobs.models import Job
 from transcribe.provision import find_browser
 from transcribe.serving import free_port, serve
 
@@ -113,6 +115,31 @@ def _sign_out_there(browser: LoginPage, provider: Certified) -> None:
         assert time.monotonic() < end, "The provider's logout did not arrive."
         time.sleep(0.1)
     assert ours_too.get(f"{provider.site}/account/").status_code == 302
+
+
+def test_a_program_without_a_person_comes_in_by_every_door(ours: Certified) -> None:
+    """client_credentials: our API, both upload doors, OpenAI's, and the events of a recording."""
+    ours.know(**{"anna-1": ANNA, CLIENT_ID: {"preferred_username": "machine", "groups": ["transcribe-users"]}})
+    headers = {"Authorization": f"Bearer {ours.machine_token('openid profile')}"}
+    with httpx.Client(base_url=ours.site, headers=headers, timeout=30) as client:
+        assert client.get("/api/v1/jobs").json() == {"jobs": [], "next": None}
+        job = client.post("/api/v1/upload", files={"file": ("talk.mp3", b"a recording")}).json()
+        assert Job.objects.get().owner.username == "machine"
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
+        assert client.post("/api/v1/uploads/", headers=tus).status_code == 201
+        assert client.get("/v1/models").status_code == 200
+        refused = client.post("/v1/audio/transcriptions", files={"file": ("talk.mp3", b"x")}, data={"model": "?" * 300})
+        assert refused.status_code < 500
+        assert refused.status_code not in (401, 403), refused.text
+        with client.stream("GET", f"/api/v1/jobs/{job['id']}/events") as events:
+            assert events.status_code == 200
+            assert "retry" in next(events.iter_lines())
+        narrow = {"Authorization": f"Bearer {ours.machine_token('jobs:read')}"}
+        assert client.get("/api/v1/jobs", headers=narrow).status_code == 200
+        late = client.post("/api/v1/upload", files={"file": ("talk.mp3", b"a recording")}, headers=narrow)
+        assert late.json()["code"] == "scope_missing"
+    user = User.objects.get(username="machine")
+    assert (user.issuer, user.subject, user.has_usable_password()) == (ours.issuer, CLIENT_ID, False)
 
 
 def test_a_real_browser_comes_in_uploads_and_leaves_nothing_behind(

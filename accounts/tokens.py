@@ -11,9 +11,10 @@ from typing import Any
 import jwt
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.http import HttpRequest
 
-from accounts import island, personal, signing
+from accounts import island, personal, provider_bearer, signing
 from accounts.grants import BadToken, Bearer, Grant, ScopeMissing, TokenError
 from accounts.models import User
 
@@ -39,7 +40,9 @@ def _our_holder(claims: Claims) -> Bearer:
 
 
 def _issuers() -> dict[str, Issuer]:
-    return {signing.ISSUER: Issuer(_our_claims, _our_holder)}
+    ours = {signing.ISSUER: Issuer(_our_claims, _our_holder)}
+    theirs = Issuer(provider_bearer.claims, provider_bearer.holder)
+    return {settings.OIDC_ISSUER: theirs, **ours} if settings.OIDC_ISSUER else ours
 
 
 def verify(raw: str) -> Bearer:

@@ -7,6 +7,7 @@ one. When the recording is deleted, or the session or token ends, it just ends: 
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from accounts.grants import TokenError
 from accounts.models import User
 from accounts.signed_in import users_of
 from jobs import following
-from jobs.errors import JobError, NotFound
+from jobs.errors import BadUpload, JobError, NotFound
 from jobs.following import Follower
 from jobs.live import Watch, hub, job_group
 from jobs.models import Job, Segment
@@ -40,6 +41,8 @@ HEADERS: Headers = [
     (b"x-accel-buffering", b"no"),  # nginx would keep events back
     (b"x-content-type-options", b"nosniff"),
 ]
+
+logger = logging.getLogger(__name__)
 
 
 class TooMany(JobError):
@@ -101,8 +104,11 @@ class EventsDoor:
         try:
             await self._serve(scope, receive, send)
         except JobError as error:
-            refusal = as_json(problem(scope, error))
-            await answer(send, error.status, refusal, _hints(error.status))
+            logger.info("Events were refused: %s", error.code)
+            await answer(send, error.status, as_json(problem(scope, error)), _hints(error.status))
+        except UnicodeDecodeError:  # a query string that is not text
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            await answer(send, 400, as_json(problem(scope, bad)))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises JobError before anything was sent."""
@@ -216,7 +222,6 @@ async def _left(receive: Receive) -> None:
 
 def _hints(status: int) -> Headers:
     hints: dict[int, Headers] = {
-        401: [(b"www-authenticate", b"Bearer")],
         405: [(b"allow", b"GET")],
         429: [(b"retry-after", b"30")],
         503: [(b"retry-after", b"5")],

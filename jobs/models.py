@@ -26,16 +26,24 @@ class Upload(models.Model):
     """Bytes on their way in. Complete, it becomes a Job in the same transaction."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
-    title = models.CharField(max_length=255)
-    length = models.BigIntegerField(null=True)  # bytes promised; null: not told
-    offset = models.BigIntegerField(default=0)  # bytes kept
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(db_index=True)
-    job = models.OneToOneField("jobs.Job", on_delete=models.CASCADE, null=True, related_name="upload")
-    resumable = models.BooleanField(default=False)  # its client can go on after a cut; that of the one-shot door cannot
-    options = models.JSONField(default=dict)  # of the run to be, see `jobs.services.options`
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads", verbose_name=_("owner")
+    )
+    title = models.CharField(_("title"), max_length=255)
+    length = models.BigIntegerField(_("size"), null=True)  # bytes promised; null: not told
+    offset = models.BigIntegerField(_("received"), default=0)  # bytes kept
+    created_at = models.DateTimeField(_("begun"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), db_index=True)
+    job = models.OneToOneField(
+        "jobs.Job", on_delete=models.CASCADE, null=True, related_name="upload", verbose_name=_("recording")
+    )
+    # its client can go on after a cut; that of the one-shot door cannot
+    resumable = models.BooleanField(_("resumable"), default=False)
+    options = models.JSONField(_("options"), default=dict)  # of the run to be, see `jobs.services.options`
     metadata = models.TextField(blank=True)  # Upload-Metadata as the client sent it, which tus wants to be told again
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("upload"), _("uploads")
 
     @property
     def path(self) -> Path:
@@ -46,23 +54,34 @@ class Job(models.Model):
     """A recording. What people call its state is its current run's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs", verbose_name=_("owner")
+    )
     title = models.CharField(_("title"), max_length=255)  # the name the person gave the file; never a path
-    size = models.BigIntegerField()  # bytes
-    sha256 = models.CharField(max_length=64)
-    duration = models.FloatField(null=True)  # seconds, as decoded, not as the header claims
-    container = models.CharField(max_length=32, blank=True)  # FFmpeg's names of what was found; empty: not looked yet
-    codec = models.CharField(max_length=32, blank=True)  # of the sound
-    picture = models.CharField(max_length=32, blank=True)  # codec of the moving pictures; empty: none
-    rendition = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Rendition], blank=True)
-    current_run = models.ForeignKey("jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+")
-    revision = models.BigIntegerField(default=0)  # grows with every announcement; stale fragments are dropped by it
-    created_at = models.DateTimeField(auto_now_add=True)
+    size = models.BigIntegerField(_("size"))  # bytes
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    duration = models.FloatField(_("length"), null=True)  # seconds, as decoded, not as the header claims
+    # FFmpeg's names of what was found; empty: not looked yet
+    container = models.CharField(_("container"), max_length=32, blank=True)
+    codec = models.CharField(_("codec of the sound"), max_length=32, blank=True)  # of the sound
+    # codec of the moving pictures; empty: none
+    picture = models.CharField(_("codec of the pictures"), max_length=32, blank=True)
+    rendition = models.CharField(
+        _("playable form"), max_length=8, choices=[(s.value, s.value) for s in Rendition], blank=True
+    )
+    current_run = models.ForeignKey(
+        "jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("current transcription")
+    )
+    # grows with every announcement; stale fragments are dropped by it
+    revision = models.BigIntegerField(_("revision"), default=0)
+    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-created_at"])]
+        verbose_name, verbose_name_plural = _("recording"), _("recordings")
+        permissions = [("see_titles", "Can see and search the titles of all recordings")]
+        indexes = [models.Index(fields=["owner", "-created_at"]), models.Index(fields=["-created_at"])]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -90,25 +109,33 @@ class Run(models.Model):
     """One transcription of a recording. Run again = a new Run; the machine text of a run never changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="runs")
-    number = models.PositiveIntegerField()
-    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED)
-    stage = models.CharField(max_length=20, blank=True)  # what a running run is doing: see `jobs.services.stage`
-    options = models.JSONField(default=dict)  # as submitted, see `jobs.services.options`; older rows lack keys
-    model = models.CharField(max_length=100)
-    model_sha256 = models.CharField(max_length=64, blank=True)
-    language = models.CharField(max_length=8, blank=True)  # decided for this run, by the person or by the vote
-    language_probability = models.FloatField(null=True)  # of the vote, 0..1; null where the person chose
-    reason = models.CharField(max_length=40, blank=True)  # code of the failure
-    detail = models.TextField(blank=True)  # the same as a sentence
-    warnings = models.JSONField(default=list)  # [{"code", "detail"}]
-    restarts = models.PositiveIntegerField(default=0)  # workflows begun after the first, see `worker.scheduler`
-    created_at = models.DateTimeField(auto_now_add=True)
-    admitted_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="runs", verbose_name=_("recording"))
+    number = models.PositiveIntegerField(_("number"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED
+    )
+    # what a running run is doing: see `jobs.services.stage`
+    stage = models.CharField(_("stage"), max_length=20, blank=True)
+    # as submitted, see `jobs.services.options`; older rows lack keys
+    options = models.JSONField(_("options"), default=dict)
+    model = models.CharField(_("model"), max_length=100)
+    model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    # decided for this run, by the person or by the vote
+    language = models.CharField(_("language"), max_length=8, blank=True)
+    # of the vote, 0..1; null where the person chose
+    language_probability = models.FloatField(_("certainty of the language"), null=True)
+    reason = models.CharField(_("code of the cause"), max_length=40, blank=True)  # code of the failure
+    detail = models.TextField(_("cause"), blank=True)  # the same as a sentence
+    warnings = models.JSONField(_("warnings"), default=list)  # [{"code", "detail"}]
+    # workflows begun after the first, see `worker.scheduler`
+    restarts = models.PositiveIntegerField(_("restarts"), default=0)
+    created_at = models.DateTimeField(_("queued"), auto_now_add=True)
+    admitted_at = models.DateTimeField(_("admitted"), null=True)
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("ended"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("transcription"), _("transcriptions")
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_run_for_each_number")]
         indexes = [models.Index(fields=["state", "created_at"])]
 
@@ -138,17 +165,19 @@ class Run(models.Model):
 class Window(models.Model):
     """A piece of at most 30 s that the engine hears at once. The plan of a run is fixed when it is stored."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="windows")
-    index = models.PositiveIntegerField()
-    span = models.PositiveIntegerField()  # 5-10 minutes of windows: one activity
-    batch = models.PositiveIntegerField()  # windows decoded and committed together; never spans two spans
-    start = models.FloatField()  # seconds in the recording
-    end = models.FloatField()
-    attempts = models.PositiveIntegerField(default=0)  # times handed to an engine
-    engine_deaths = models.PositiveIntegerField(default=0)  # engine children that died on it; twice is poison
-    done_at = models.DateTimeField(null=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="windows", verbose_name=_("transcription"))
+    index = models.PositiveIntegerField(_("number"))
+    span = models.PositiveIntegerField(_("span"))  # 5-10 minutes of windows: one activity
+    batch = models.PositiveIntegerField(_("batch"))  # windows decoded and committed together; never spans two spans
+    start = models.FloatField(_("from second"))  # seconds in the recording
+    end = models.FloatField(_("to second"))
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)  # times handed to an engine
+    # engine children that died on it; twice is poison
+    engine_deaths = models.PositiveIntegerField(_("engine deaths"), default=0)
+    done_at = models.DateTimeField(_("done"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("window"), _("windows")
         constraints = [models.UniqueConstraint(fields=["run", "index"], name="one_window_for_each_index")]
         ordering = ["run", "index"]
 
@@ -176,16 +205,17 @@ class Segment(models.Model):
 class RunEvent(models.Model):
     """One move of a run, written in the transaction that made it: the history people see."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
-    at = models.DateTimeField(auto_now_add=True)
-    state = models.CharField(max_length=10)
-    stage = models.CharField(max_length=20, blank=True)
-    attempt = models.PositiveIntegerField(null=True)
-    worker = models.CharField(max_length=100, blank=True)
-    reason = models.CharField(max_length=40, blank=True)
-    detail = models.TextField(blank=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", verbose_name=_("transcription"))
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    state = models.CharField(_("state"), max_length=10)
+    stage = models.CharField(_("stage"), max_length=20, blank=True)
+    attempt = models.PositiveIntegerField(_("attempt"), null=True)
+    worker = models.CharField(_("worker"), max_length=100, blank=True)
+    reason = models.CharField(_("code of the cause"), max_length=40, blank=True)
+    detail = models.TextField(_("cause"), blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("event"), _("events")
         ordering = ["id"]
 
 
@@ -193,19 +223,25 @@ class Worker(models.Model):
     """A worker process that is or was alive: what it offers and how fast it is."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    host = models.CharField(max_length=100)
-    pid = models.PositiveIntegerField()
-    model = models.CharField(max_length=100)
-    model_sha256 = models.CharField(max_length=64, blank=True)
-    english_only = models.BooleanField(default=False)  # of the checkpoint it loaded
-    translates = models.BooleanField(default=True)  # into English
-    device = models.CharField(max_length=40)
-    slots = models.PositiveIntegerField()
-    speed = models.FloatField(null=True)  # seconds of audio for each second of one slot; null: not measured yet
-    runs = models.JSONField(default=list)  # ids of the runs its activities work on right now
-    started_at = models.DateTimeField(auto_now_add=True)
-    seen_at = models.DateTimeField(db_index=True)
-    ended_at = models.DateTimeField(null=True)  # it said goodbye; its row is kept a day, for what it offered
+    host = models.CharField(_("machine"), max_length=100)
+    pid = models.PositiveIntegerField(_("process"))
+    model = models.CharField(_("model"), max_length=100)
+    model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    english_only = models.BooleanField(_("English only"), default=False)  # of the checkpoint it loaded
+    translates = models.BooleanField(_("translates"), default=True)  # into English
+    device = models.CharField(_("device"), max_length=40)
+    slots = models.PositiveIntegerField(_("slots"))
+    # seconds of audio for each second of one slot; null: not measured yet
+    speed = models.FloatField(_("speed"), null=True)
+    # ids of the runs its activities work on right now
+    runs = models.JSONField(_("transcriptions under way"), default=list)
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    seen_at = models.DateTimeField(_("last seen"), db_index=True)
+    # it said goodbye; its row is kept a day, for what it offered
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("worker"), _("workers")
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
@@ -214,10 +250,13 @@ class Worker(models.Model):
 class Checkpoint(models.Model):
     """The hash a model name had when it was first loaded. Another hash under that name is refused until confirmed."""
 
-    name = models.CharField(max_length=100, primary_key=True)
-    sha256 = models.CharField(max_length=64)
-    recorded_at = models.DateTimeField(auto_now_add=True)
-    confirmed_at = models.DateTimeField(null=True)
+    name = models.CharField(_("name"), max_length=100, primary_key=True)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    recorded_at = models.DateTimeField(_("recorded"), auto_now_add=True)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("checkpoint"), _("checkpoints")
 
     def __str__(self) -> str:
         return f"{self.name} {self.sha256[:12]}"

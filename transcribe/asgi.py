@@ -18,10 +18,13 @@ def build() -> ProtocolTypeRouter:
     from jobs.uploads.door import UploadDoor
     from jobs.uploads.tus import TusDoor
     from jobs.uploads.wire import App
+    from transcribe.checks import refuse_unsafe
     from transcribe.gate import Gate
+    from transcribe.headers import WithHeaders
     from transcribe.origin import same_origin
     from transcribe.request_id import WithRequestId
 
+    refuse_unsafe()
     doors: dict[str, App] = {
         "/api/v1/upload": UploadDoor(uploader),
         "/api/v1/uploads/": TusDoor(uploader),
@@ -29,7 +32,7 @@ def build() -> ProtocolTypeRouter:
         "/v1/audio/translations": AudioDoor("translate", uploader),
     }
     http = with_events(EventsDoor(reader), Gate(django, doors))
-    return ProtocolTypeRouter({"http": WithRequestId(http), "websocket": same_origin(live)})
+    return ProtocolTypeRouter({"http": WithRequestId(WithHeaders(http)), "websocket": same_origin(live)})
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")

@@ -3,6 +3,7 @@
 Django takes any body whole, to disk, before a view or a login check runs; here its size is bounded first.
 """
 
+import logging
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -32,6 +33,7 @@ from transcribe.theme.views import bare_page
 
 ANONYMOUS_LIMIT = 64 << 10  # bytes; a request without cookies or a token has no business with more
 DISCONNECT: Message = {"type": "http.disconnect"}
+logger = logging.getLogger(__name__)
 
 
 class Gate:
@@ -110,6 +112,7 @@ async def body_limit(scope: Scope) -> int:
 
 async def _refuse(scope: Scope, send: Send, error: JobError, body: Body) -> None:
     """A page for browsers, where there is one for this status; JSON for everyone else."""
+    logger.info("A request was refused: %s", error.code)
     request = request_of(scope)
     if not (isinstance(error, TooLarge) and wants_page(request)):
         with translation.override(language_of(scope)):

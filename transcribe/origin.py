@@ -5,6 +5,7 @@ Channels' own validator compares host names; this one compares scheme, host and 
 """
 
 import logging
+from contextlib import suppress
 
 from jobs.uploads.access import from_our_site, request_of
 from jobs.uploads.wire import App, Receive, Scope, Send
@@ -17,9 +18,10 @@ def same_origin(application: App) -> App:
     """`application`, for handshakes whose Origin is ours; others, and those without one, are refused unaccepted."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        request = request_of({**scope, "method": "POST"})
-        if "HTTP_ORIGIN" in request.META and from_our_site(request):
-            return await application(scope, receive, send)
+        with suppress(UnicodeDecodeError):  # a query string that is not text
+            request = request_of({**scope, "method": "POST"})
+            if "HTTP_ORIGIN" in request.META and from_our_site(request):
+                return await application(scope, receive, send)
         logger.warning("A socket was refused: its page is not ours.")
         await receive()
         await send({"type": "websocket.close", "code": FOREIGN})

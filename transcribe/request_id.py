@@ -1,11 +1,14 @@
 """Every request has a name: in its answer's `X-Request-ID`, in refusals, in logs. A proxy's own name for it is kept."""
 
+import logging
 import re
+from contextvars import ContextVar
 from uuid import uuid4
 
 from jobs.uploads.wire import App, Message, Receive, Scope, Send, header
 
 NAME = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+_current: ContextVar[str] = ContextVar("request_id", default="")  # threads that work for a request have it, too
 
 
 class WithRequestId:
@@ -18,6 +21,7 @@ class WithRequestId:
         said = header(scope, b"x-request-id") or b""
         name = said if NAME.fullmatch(said) else uuid4().hex.encode()
         scope["request_id"] = name.decode()
+        _current.set(name.decode())
 
         async def named_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -25,3 +29,12 @@ class WithRequestId:
             await send(message)
 
         await self._app(scope, receive, named_send)
+
+
+class NamesRequest(logging.Filter):
+    """For log handlers: `%(request_name)s` is the name of the request that the line belongs to, in brackets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        name = _current.get()
+        record.request_name = f" [{name}]" if name else ""
+        return True

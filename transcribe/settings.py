@@ -13,7 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 EMBEDDED = env.flag("TRANSCRIBE_EMBEDDED", False)
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret("SECRET_KEY")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if EMBEDDED else "")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
 # --- Files ----------------------------------------------------------------------------------------------------------
@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "transcribe.static.static_files",
+    "transcribe.headers.private_by_default",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -143,6 +144,7 @@ OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID") if OIDC_ISSUER else ""
 OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET") if OIDC_ISSUER else ""
 OIDC_PROVIDER_NAME = env.text("OIDC_PROVIDER_NAME", "Authentik")  # as the button says it
 OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email")
+OIDC_API_CLIENTS = env.names("OIDC_API_CLIENTS", OIDC_CLIENT_ID)  # whose access tokens scripts may use here
 OIDC_ALLOWED_GROUPS = env.names("OIDC_ALLOWED_GROUPS")  # empty: whoever the provider lets through
 OIDC_STAFF_GROUPS = env.names("OIDC_STAFF_GROUPS")  # empty: the administration decides who is staff
 OIDC_SUPERUSER_GROUPS = env.names("OIDC_SUPERUSER_GROUPS")
@@ -161,6 +163,8 @@ BRAND_ACCENT_DARK = env.text("BRAND_ACCENT_DARK", "")  # on dark pages; empty: m
 # --- Security -------------------------------------------------------------------------------------------------------
 # Embedded mode speaks plain HTTP on loopback, so cookies cannot demand TLS there.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED
+COOKIE_PREFIX = "" if EMBEDDED else "__Host-"  # browsers take such a cookie from this very host over TLS alone
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid", f"{COOKIE_PREFIX}csrftoken"
 SECURE_SSL_REDIRECT = not EMBEDDED and env.flag("SSL_REDIRECT", True)
 SECURE_HSTS_SECONDS = 0 if EMBEDDED else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not EMBEDDED
@@ -188,6 +192,7 @@ SECURE_CSP = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -207,8 +212,9 @@ TAILWIND_APP_NAME = "transcribe.theme"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s:%(request_name)s %(message)s"}},
+    "filters": {"request": {"()": "transcribe.request_id.NamesRequest"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {"httpx": {"level": "WARNING"}},  # it tells every address it calls
 }

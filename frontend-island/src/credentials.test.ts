@@ -30,6 +30,14 @@ describe("the token", () => {
     expect((ask.mock.calls[0] as unknown as [string, RequestInit])[1].headers).toMatchObject({ "X-CSRFToken": "secret" });
   });
 
+  it("is fetched with the CSRF cookie of production", async () => {
+    vi.spyOn(document, "cookie", "get").mockReturnValueOnce("theme=dark; __Host-csrftoken=other");
+    const ask = answers();
+    vi.stubGlobal("fetch", ask);
+    await credentials().token();
+    expect((ask.mock.calls[0] as unknown as [string, RequestInit])[1].headers).toMatchObject({ "X-CSRFToken": "other" });
+  });
+
   it("is renewed a minute before it ends", async () => {
     vi.stubGlobal("fetch", answers());
     const mine = credentials();

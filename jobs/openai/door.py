@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
-from jobs.errors import Conflict, JobError, NotFound
+from jobs.errors import BadUpload, Conflict, JobError, NotFound
 from jobs.models import Job, Run
 from jobs.openai.answers import Content, answer_of, as_json, refusal, text_of
 from jobs.openai.request import Asked, asked, options_of
@@ -58,7 +58,11 @@ class AudioDoor:
         except ClientGone:
             logger.info("A client left before its transcript was done.")
         except JobError as error:
+            logger.info("An upload was refused: %s", error.code)
             await answer(send, error.status, as_json(refusal(error)), NO_RETRY, body=body)
+        except UnicodeDecodeError:  # a query string that is not text
+            bad = BadUpload("This address cannot be read. Correct it and send the request again.")
+            await answer(send, 400, as_json(refusal(bad)), NO_RETRY, body=body)
         except DatabaseError:
             logger.exception("An upload failed.")
             sorry = Unavailable("The server cannot store recordings right now. Try again in a minute.")

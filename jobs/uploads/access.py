@@ -16,7 +16,7 @@ from django.utils.translation import get_language_from_request
 from accounts.grants import TokenError
 from accounts.models import User
 from jobs.services import repeats
-from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing
+from jobs.uploads.refusals import NotOurForm, NotSignedIn, ScopeMissing, Unavailable
 from jobs.uploads.threads import in_thread
 from jobs.uploads.wire import Scope, header
 
@@ -67,7 +67,7 @@ def prepare_page(request: HttpRequest) -> None:
 async def who(scope: Scope, request: ASGIRequest, authenticate: Authenticate | None) -> tuple[User, bool]:
     """The person, and whether a session (which other sites could ride on) names them.
 
-    Raises NotSignedIn, ScopeMissing.
+    Raises NotSignedIn, ScopeMissing, Unavailable.
     """
     by_session = header(scope, b"authorization") is None
     if by_session:
@@ -84,7 +84,7 @@ async def _bearer(scope: Scope, authenticate: Authenticate) -> User | None:
     try:
         return await authenticate(scope)
     except TokenError as error:
-        kind = NotSignedIn if error.status == 401 else ScopeMissing
+        kind = {401: NotSignedIn, 503: Unavailable}.get(error.status, ScopeMissing)
         raise kind(error.sentence, error.code, **error.values) from error
 
 

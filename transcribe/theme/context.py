@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 from transcribe.theme import brand
 
-THEME_COOKIE = "theme"
+THEME_COOKIE = f"{settings.COOKIE_PREFIX}theme"
 THEMES = ("light", "dark")  # anything else: as the system says
 
 

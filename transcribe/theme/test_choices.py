@@ -47,6 +47,7 @@ def test_the_pages_speak_german_when_asked(signed_in: Client) -> None:
     page = signed_in.get("/").content.decode()
     assert '<html lang="de">' in page
     assert "Aufnahmen" in page
+    assert '<button name="language" value="en" lang="en" aria-pressed="false">English</button>' in page
     choose(signed_in, "/language/", language="en", next="/")
     assert b'<html lang="en">' in signed_in.get("/", headers={"Accept-Language": "de"}).content
 

@@ -16,6 +16,7 @@ const provider = new Provider(issuer, {
       client_id: config.client_id,
       client_secret: config.client_secret,
       token_endpoint_auth_method: "client_secret_post",
+      grant_types: ["authorization_code", "client_credentials"],
       redirect_uris: [`${config.site}/oidc/callback/`],
       post_logout_redirect_uris: [`${config.site}/`],
       backchannel_logout_uri: `${config.site}/oidc/backchannel-logout/`,
@@ -34,6 +35,22 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: true }, // its own pages: any password will do
     rpInitiatedLogout: { enabled: true },
     backchannelLogout: { enabled: true },
+    clientCredentials: { enabled: true }, // what programs without a person ask with; `people` has their claims too
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (context) =>
+        context.oidc.params.grant_type === "client_credentials" ? "urn:transcribe" : undefined,
+      getResourceServerInfo: () => ({
+        audience: config.client_id,
+        scope: "openid profile email jobs:read jobs:write uploads:write",
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: "RS256" } },
+      }),
+    },
+  },
+  extraTokenClaims(_context, token) {
+    const people = JSON.parse(readFileSync(config.people, "utf8"));
+    return { azp: token.clientId, uid: token.clientId, ...people[token.clientId] };
   },
   routes: {
     authorization: `${base}/authorize/`,

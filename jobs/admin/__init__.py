@@ -1,0 +1,14 @@
+"""The administration of recordings, for operators: facts, never what was said. What changes anything is a verb.
+
+Rows are evidence: nothing here adds or edits one. Titles are names people gave their files, and shown to those alone
+who have the right `jobs.see_titles`; transcripts are shown to nobody.
+"""
+
+from django.conf import settings
+from django.contrib import admin
+
+from jobs.admin import recordings, runs, uploads, workers
+
+__all__ = ["recordings", "runs", "uploads", "workers"]
+
+admin.site.site_header = admin.site.site_title = settings.BRAND_NAME

@@ -1,0 +1,102 @@
+"""What all lists of the administration share: evidence that is read only, titles by right, verbs with their results."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.errors import JobError
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # generic in its stubs only
+
+AT_ONCE = 200  # rows of one action: each takes its own transaction, and somebody waits for the page
+NAMED = 5  # rows named in one message
+
+
+class EvidenceAdmin(ModelAdmin):
+    """Rows that say what happened: changing, adding or dropping single ones would make them lie."""
+
+    show_full_result_count = False  # counting all rows on every page is slow
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Django's right to change these rows gives the verbs of their list; the rows themselves nobody edits."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+
+class TitledAdmin(EvidenceAdmin):
+    """Of rows with a title: `title` is in the list, the page and the search for those alone who may see titles."""
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return _with_title(request, super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return _with_title(request, super().get_fields(request, obj))
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        found = super().get_search_fields(request)
+        return (*found, "title") if may_see_titles(request) else found
+
+
+def may_see_titles(request: HttpRequest) -> bool:
+    return request.user.has_perm("jobs.see_titles")
+
+
+def _with_title(request: HttpRequest, names: Any) -> Any:
+    return (*names[:1], "title", *names[1:]) if may_see_titles(request) else names
+
+
+def too_many(page: ModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> bool:
+    """Whether more were chosen than one request should do; then the operator is told so."""
+    if rows.count() <= AT_ONCE:
+        return False
+    page.message_user(
+        request, _("Choose at most %(count)d at once. Nothing was changed.") % {"count": AT_ONCE}, messages.ERROR
+    )
+    return True
+
+
+def carry_out(page: ModelAdmin, request: HttpRequest, rows: QuerySet[Any], verb: Callable[[Any], object]) -> None:
+    """The verb for each row, and a message for each result. A row in the wrong state is a result, not a failure."""
+    if too_many(page, request, rows):
+        return
+    done: list[Model] = []
+    refused: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        try:
+            verb(row)
+        except JobError as error:
+            refused[error.detail].append(str(row.pk))
+        except ObjectDoesNotExist:
+            refused[_("It is not there any more.")].append(str(row.pk))
+        else:
+            done.append(row)
+    _tell(page, request, done, refused, getattr(verb, "__name__", ""))
+
+
+def _tell(page: ModelAdmin, request: HttpRequest, done: list[Model], refused: dict[str, list[str]], verb: str) -> None:
+    for row in done:
+        page.log_change(request, row, verb)
+    if done:
+        said = ngettext("%(count)d done.", "%(count)d done.", len(done)) % {"count": len(done)}
+        page.message_user(request, said, messages.SUCCESS)
+    for sentence, names in refused.items():
+        more = _(" and %(count)d more") % {"count": len(names) - NAMED} if len(names) > NAMED else ""
+        page.message_user(request, f"{', '.join(names[:NAMED])}{more}: {sentence}", messages.WARNING)
