@@ -64,18 +64,19 @@ class Person:
         header, old = opened(self.personal)
         return jwt.encode(old | claims, key, algorithm, headers={"typ": header["typ"]})
 
-    def after(self, happened: object, token: str) -> str:
+    def after(self, happens: Callable[[], object], token: str) -> str:
         """A good token whose ground is gone by now."""
+        happens()
         return token
 
 
-def _next_person(person: Person) -> object:
-    return person.browser.force_login(User.objects.create_user(uuid4().hex))
+def _next_person(person: Person) -> None:
+    person.browser.force_login(User.objects.create_user(uuid4().hex))
 
 
-def _change_password(person: Person) -> object:
+def _change_password(person: Person) -> None:
     person.user.set_password("another long password")
-    return person.user.save()
+    person.user.save()
 
 
 def _sign_out(person: Person) -> object:
@@ -148,16 +149,16 @@ FORGERIES: dict[str, Callable[[Person], str]] = {
     "twice": lambda p: f"{p.personal}, Bearer {p.personal}",
     "too long": lambda p: p.personal + "A" * LONGEST,
     "of another installation": lambda p: forged(p.personal, {}, {}, b"another installation's derived key"),
-    "revoked": lambda p: p.after(personal.revoke(p.row), p.personal),
-    "its row deleted": lambda p: p.after(p.row.delete(), p.personal),
-    "its row run out": lambda p: p.after(_run_out(_of(p)[0], "expires_at"), p.personal),
-    "its owner disabled": lambda p: p.after(_disable(p), p.personal),
-    "its owner deleted": lambda p: p.after(p.user.delete(), p.personal),
-    "island: signed out": lambda p: p.after(_sign_out(p), p.island),
-    "island: session run out": lambda p: p.after(_run_out(_of(p)[1], "expire_date"), p.island),
-    "island: another password": lambda p: p.after(_change_password(p), p.island),
-    "island: the next person in the browser": lambda p: p.after(_next_person(p), p.island),
-    "island: its person disabled": lambda p: p.after(_disable(p), p.island),
+    "revoked": lambda p: p.after(lambda: personal.revoke(p.row), p.personal),
+    "its row deleted": lambda p: p.after(lambda: p.row.delete(), p.personal),
+    "its row run out": lambda p: p.after(lambda: _run_out(_of(p)[0], "expires_at"), p.personal),
+    "its owner disabled": lambda p: p.after(lambda: _disable(p), p.personal),
+    "its owner deleted": lambda p: p.after(lambda: p.user.delete(), p.personal),
+    "island: signed out": lambda p: p.after(lambda: _sign_out(p), p.island),
+    "island: session run out": lambda p: p.after(lambda: _run_out(_of(p)[1], "expire_date"), p.island),
+    "island: another password": lambda p: p.after(lambda: _change_password(p), p.island),
+    "island: the next person in the browser": lambda p: p.after(lambda: _next_person(p), p.island),
+    "island: its person disabled": lambda p: p.after(lambda: _disable(p), p.island),
 }
 
 
