@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts.models import PersonalToken, Session, User
+from accounts.models import AuditEvent, PersonalToken, Session, User
+from accounts.noted import Noted
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
@@ -18,7 +20,7 @@ else:
 
 
 @admin.register(User)
-class PersonAdmin(Base):
+class PersonAdmin(Noted, Base):
     """An account that owns recordings is switched off rather than deleted: deleting rows would leave their files."""
 
     list_display = ("username", "email", "issuer", "is_active", "is_staff", "is_superuser", "last_login")
@@ -31,7 +33,17 @@ class PersonAdmin(Base):
     def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """Session keys are not listed anywhere: whoever reads one is that person."""
         Session.objects.filter(user__in=people).delete()
+        for person in people:
+            self.note(request, person, "sign out")
         self.message_user(request, _("They are signed out. Their personal tokens go on working until revoked."))
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class NotedGroupAdmin(Noted, GroupAdmin):
+    """Django's own, with what is done to it noted."""
 
 
 @admin.register(PersonalToken)
@@ -43,6 +55,28 @@ class PersonalTokenAdmin(ModelAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
     exclude = ("jti_sha256",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ModelAdmin):
+    """Read only, and gone after AUDIT_DAYS."""
+
+    list_display = ("at", "kind", "name", "about", "detail", "address", "request_id")
+    list_filter = ("kind", "at")
+    date_hierarchy = "at"
+    search_fields = ("name", "=about", "=address", "=request_id", "=person")
+    ordering = ("-at",)
+    show_full_result_count = False
+    exclude = ("once",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
