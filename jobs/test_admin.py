@@ -151,7 +151,7 @@ def test_recordings_are_found_by_what_they_are(
         ({"q": "alice"}, job),
     ]:  # fmt: skip
         page = operator.get(address(Job, "changelist"), query).content.decode()
-        assert str(found.pk) in page, query
+        assert address(Job, "change", found.pk) in page, query
         assert query == {"model": "demo"} or str((other if found is job else job).pk) not in page, query
     assert "The engine ended twice." in operator.get(address(Job, "changelist")).content.decode()
 
@@ -292,7 +292,7 @@ def test_a_person_with_recordings_is_not_deleted(operator: Client, job: Job, ali
 
 def test_it_speaks_german_and_bears_the_brand(operator: Client, job: Job) -> None:
     page = operator.get(address(Job, "changelist"), headers={"accept-language": "de"}).content.decode()
-    for said in ("Aufnahmen", "Besitzer", "Fertig", "Mit ihren Dateien löschen", "Ursache"):
+    for said in ("Aufnahmen", "Besitzer", "Fertig", "Mit ihren Dateien löschen", "Ursache", "Ausführen"):
         assert said in page
     assert '<a href="/admin/">Transcribe</a>' in page
 

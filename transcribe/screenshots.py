@@ -95,8 +95,8 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     anna = User.objects.get_or_create(username="anna", defaults={"is_staff": True, "is_superuser": True})[0]
     nobody = User.objects.create_user("nobody")
     cancelled = recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
-    why = {"reason": "no_audio", "detail": "This file has no sound track. Upload a recording that has sound."}
-    failed = recording(anna, "scan_0231.mp3", None, "failed", **why)
+    why = "This file has no sound track. Upload a recording that has sound."
+    failed = recording(anna, "scan_0231.mp3", None, "failed", reason="no_audio", detail=why)
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
     queued = recording(anna, "Board meeting, part two.wav", None, "queued")

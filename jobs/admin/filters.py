@@ -79,6 +79,14 @@ class OwnerFilter(admin.SimpleListFilter):
         }
 
 
+class DateFilter(admin.DateFieldListFilter):
+    """By "date", whatever the column is called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("date")
+
+
 class StateOfRun(StateFilter):
     through = ""
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs import words
 from jobs.admin.base import EvidenceAdmin
-from jobs.admin.filters import LanguageOfRun, ModelOfRun, OwnerOfRun, StateOfRun
+from jobs.admin.filters import DateFilter, LanguageOfRun, ModelOfRun, OwnerOfRun, StateOfRun
 from jobs.admin.recordings import cause_of, history
 from jobs.models import Run, RunEvent, Window
 
@@ -13,9 +13,10 @@ from jobs.models import Run, RunEvent, Window
 @admin.register(Run)
 class RunAdmin(EvidenceAdmin):
     list_display = (
-        "id", "recording", "number", "state_word", "stage", "model", "language", "reason", "restarts", "created_at",
+        "short_id", "recording", "number", "state_word", "stage", "model", "language", "reason", "restarts",
+        "created_at",
     )  # fmt: skip
-    list_filter = (StateOfRun, ModelOfRun, LanguageOfRun, OwnerOfRun, "created_at")
+    list_filter = (StateOfRun, ModelOfRun, LanguageOfRun, OwnerOfRun, ("created_at", DateFilter))
     ordering = ("-created_at",)
     search_fields = ("id__startswith", "job__id__startswith", "job__owner__username", "=reason")
     fields = (
@@ -25,9 +26,13 @@ class RunAdmin(EvidenceAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
+    @admin.display(description=gettext_lazy("transcription"), ordering="pk")
+    def short_id(self, run: Run) -> str:
+        return str(run.pk)[:8]
+
     @admin.display(description=gettext_lazy("recording"))
     def recording(self, run: Run) -> str:
-        return str(run.job_id)
+        return str(run.job_id)[:8]
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_word(self, run: Run) -> str:
@@ -45,7 +50,7 @@ class RunAdmin(EvidenceAdmin):
 @admin.register(RunEvent)
 class RunEventAdmin(EvidenceAdmin):
     list_display = ("id", "at", "run_id", "state", "stage", "attempt", "worker", "reason")
-    list_filter = ("at",)
+    list_filter = (("at", DateFilter),)
     ordering = ("-pk",)
     search_fields = ("run__id__startswith", "run__job__id__startswith", "worker", "=reason")
 

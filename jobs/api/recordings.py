@@ -109,7 +109,7 @@ def retry_job(
     request: HttpRequest, job_id: UUID, idempotency_key: Key = None, options: OptionsIn | None = None
 ) -> Status[RunOut]:
     """A new run beside the old ones; without a body with the options of the last one."""
-    chosen = None if options is None else read_options(options.dict())
+    chosen = None if options is None else read_options(options.model_dump())
     run_id = None if idempotency_key is None else id_for(idempotency_key, among=job_id)
     return Status(201, run_out(retry(mine(request, job_id), chosen, run_id=run_id)))
 

@@ -11,7 +11,7 @@ from accounts import personal
 from accounts.grants import Grant
 from accounts.models import User
 from jobs.hearing import hear, worker
-from jobs.models import Job
+from jobs.models import Job, Run
 from transcribe.serving import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +28,7 @@ def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path
         "FILE": str(recording),
     }
     script = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)]
-    with worker(hear, runs=5):
+    with worker(hear_at_first, runs=5):
         done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "talk.txt").read_text().split() == ["Eins", "zwei.", "Drei.", "Vier", "fünf."]
@@ -36,3 +36,9 @@ def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path
     assert Job.objects.filter(owner=alice).count() == 3, (
         "one deleted; one under a key, one by tus, one through /v1 left"
     )
+
+
+def hear_at_first(run: Run) -> None:
+    """What is asked for again stays under way, so that the page can cancel it, however slow it is to ask."""
+    if run.number == 1:
+        hear(run)
