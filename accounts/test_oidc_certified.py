@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from django.test import Client
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from accounts.models import Session, User
 from accounts.oidc_views import GOOD_UNTIL
 from accounts.testing.certified import CLIENT_ID, CLIENT_SECRET, Certified, LoginPage, certified, path_of
 from jobs.models import Job
 from transcribe.provision import find_browser
-from transcribe.serving import free_port, serve
+from transcribe.serving import ROOT, free_port, serve
 
 ANNA: dict[str, Any] = {"name": "Anna Ash", "preferred_username": "anna", "email": "", "groups": ["transcribe-users"]}
 PAGE = {"Sec-Fetch-Dest": "document"}
@@ -150,34 +150,45 @@ def test_a_real_browser_comes_in_uploads_and_leaves_nothing_behind(
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        page = chromium.new_page(base_url=provider.site)
+        page = chromium.new_context(base_url=provider.site).new_page()
         page.goto("/account/")
         page.get_by_role("link", name="Continue with").click()
         page.get_by_placeholder("Enter any login").fill("anna-1")
         page.get_by_placeholder("and password").fill("any")
         page.get_by_role("button", name="Sign-in").click()
         expect(page.get_by_role("heading", name="Anna Ash")).to_be_visible()
-        token = page.evaluate(MINT)
+        token = _upload(page)
         assert page.evaluate(ASK, token) == 200
+        other = page.context.new_page()
+        with other.expect_websocket() as opened:
+            other.goto("/")
+            other.locator("html[data-live=on]").wait_for()
+        assert not opened.value.is_closed()
         page.locator("[popovertarget=account-menu]").click()
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Yes").click()
         expect(page.get_by_role("link", name="Continue with")).to_be_visible()
+        if not opened.value.is_closed():
+            opened.value.wait_for_event("close", timeout=5_000)
         assert page.evaluate("localStorage.length") == 0
         assert page.evaluate(ASK, token) == 401
         for _ in range(5):
             page.go_back(wait_until="domcontentloaded")
             expect(page.get_by_role("heading", name="Anna Ash")).to_be_hidden()
+            expect(page.get_by_text("english.mp3")).to_be_hidden()
         chromium.close()
 
 
-MINT = """async () => {
-    const secret = document.querySelector("[name=csrfmiddlewaretoken]").value;
-    const answer = await fetch("/token/", { method: "POST", headers: { "X-CSRFToken": secret } });
-    const { token } = await answer.json();
-    localStorage.setItem("transcribe.token", token);
-    return token;
-}"""
+def _upload(page: Page) -> str:
+    """A recording through the real upload page; the token it used for that."""
+    page.goto("/upload")
+    sample = ROOT / "worker" / "demo" / "samples" / "english.mp3"
+    page.locator("#upload-island input[type=file]").first.set_input_files(sample)
+    expect(page.locator(".uploads .upload-row")).to_have_attribute("data-state", "done", timeout=20_000)
+    kept: str = page.evaluate("JSON.parse(localStorage.getItem('upload-token')).token")
+    return kept
+
+
 ASK = """async (token) => {
     const headers = { Authorization: `Bearer ${token}` };
     return (await fetch("/api/v1/uploads/", { headers, credentials: "omit" })).status;

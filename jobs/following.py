@@ -9,14 +9,14 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import Error
 
 from accounts.models import User
-from jobs.live import Watch
+from jobs.live import Watch, hub
 
 FOLLOWED_BY_EACH_USER = 20
 PAUSE_SECONDS = 0.5  # after each message: at most two a second, and the first after a quiet while goes out at once
@@ -65,10 +65,13 @@ class Follower:
                 return text
 
     async def until_nobody(self, who: Callable[[], Awaitable[User | None]]) -> None:
-        """Return once the session or token has ended or the person was disabled: asked again and again."""
+        """Return once the session or token has ended or the person was disabled: asked again and again, and at once
+        when a session of this person ends."""
         wait = RECHECK_SECONDS * secrets.randbelow(SLOTS) / SLOTS  # spread: a restart brings all pages at once
         while True:
-            await asyncio.sleep(_until_slot(wait, RECHECK_SECONDS / SLOTS))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_until_slot(wait, RECHECK_SECONDS / SLOTS)):
+                    await hub().ending(self.user.pk)
             wait = RECHECK_SECONDS
             try:
                 user = await who()

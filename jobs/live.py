@@ -22,11 +22,13 @@ import psycopg
 from django.db import connection
 from django.db.models import F
 
+from accounts.models import Session
 from jobs.desk import Desk, Read, Threads
 from jobs.models import Job
 
 CHANNEL = "job"  # every open page
 WAKE_CHANNEL = "wake"  # the scheduler
+ENDED_CHANNEL = "session_ended"  # with whose it was
 CHECK_CHANNEL = "live_check"  # a listener's message to itself
 
 CHECK_SECONDS = 30.0
@@ -47,6 +49,13 @@ def announce(job_id: UUID, *, wake: bool = False) -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
         if wake:
             cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
+
+
+def announce_end(instance: Session, **_: object) -> None:
+    """Receiver of a session's deletion: its open pages close at once, not at their next regular look."""
+    if instance.user_id is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [ENDED_CHANNEL, str(instance.user_id)])
 
 
 def job_group(job_id: UUID) -> str:
@@ -92,6 +101,7 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._groups: defaultdict[str, set[Watch]] = defaultdict(set)
+        self._endings: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._task: asyncio.Task[None] | None = None  # a task that nobody refers to may vanish in mid-flight
         self._threads = Threads()
         self._desks: dict[Any, Desk[Any, Any]] = {}
@@ -117,6 +127,10 @@ class Hub:
         found: Desk[K, V] = self._desks[read]
         return found
 
+    async def ending(self, user_id: int) -> None:
+        """Wait until a session of this person ended: one of any browser, so ask whether it is the one that counts."""
+        await self._endings[user_id].wait()
+
     async def stop(self) -> None:
         """End the listener and give all connections back; the next page starts anew."""
         task, self._task = self._task, None
@@ -139,10 +153,16 @@ class Hub:
             for watch in self._groups.get(group, ()):
                 watch.note(job_id)
 
+    def _deliver_end(self, payload: str) -> None:
+        if payload.isdecimal() and (ending := self._endings.pop(int(payload), None)):
+            ending.set()
+
     def _resync(self) -> None:
         for watches in self._groups.values():
             for watch in watches:
                 watch.note(None)
+        for user_id in list(self._endings):
+            self._endings.pop(user_id).set()
 
     async def _listen(self) -> None:
         delay = FIRST_DELAY
@@ -158,7 +178,7 @@ class Hub:
 
     async def _listen_once(self) -> None:
         async with await psycopg.AsyncConnection.connect(autocommit=True, **_parameters()) as listening:
-            await listening.execute(f"LISTEN {CHANNEL}; LISTEN {CHECK_CHANNEL}")
+            await listening.execute(f"LISTEN {CHANNEL}; LISTEN {ENDED_CHANNEL}; LISTEN {CHECK_CHANNEL}")
             self._resync()  # whatever was announced while nobody listened
             while True:
                 await self._hear(listening)
@@ -171,6 +191,8 @@ class Hub:
         async for notice in listening.notifies(timeout=CHECK_SECONDS):
             if notice.channel == CHANNEL:
                 self._deliver(notice.payload)
+            if notice.channel == ENDED_CHANNEL:
+                self._deliver_end(notice.payload)
             heard = heard or notice.payload == own
         if not heard:
             raise TimeoutError

@@ -320,3 +320,21 @@ def announce_and_delete(job: Job) -> None:
         announce(job.pk)
         Job.objects.filter(pk=job.pk).update(current_run=None)
         Job.objects.filter(pk=job.pk).delete()
+
+
+def sign_out(cookie: str) -> None:
+    client = Client(headers={"cookie": cookie})
+    assert client.post("/sign-out/").status_code == 302
+
+
+async def test_signing_out_closes_the_pages_of_that_session_at_once(
+    alice: User, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "RECHECK_SECONDS", 600.0)
+    elsewhere = await in_thread(sign_in)(alice)
+    async with opened("/live/", elsewhere) as other:
+        page = Page("/live/", cookie)
+        await page.open()
+        await in_thread(sign_out)(cookie)
+        assert await page.closing_code() == 4401
+        assert await other.stays_silent(0.5)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.options import ActionLocation
+from django.contrib.admin.utils import flatten
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
@@ -43,16 +44,8 @@ def cause_of(run: Run | None) -> str:
 @admin.register(Job)
 class JobAdmin(TitledAdmin):
     list_display = (
-        "short_id",
-        "owner_link",
-        "state",
-        "cause",
-        "model_name",
-        "language",
-        "length",
-        "bytes",
-        "created_at",
-    )
+        "short_id", "owner_link", "state", "created_at", "length", "bytes", "model_name", "language", "cause",
+    )  # fmt: skip
     list_filter = (StateFilter, ModelFilter, LanguageFilter, OwnerFilter, ("created_at", DateFilter))
     list_select_related = ("owner", "current_run")
     ordering = ("-created_at",)
@@ -60,10 +53,10 @@ class JobAdmin(TitledAdmin):
     search_help_text = gettext_lazy("Number of the recording or its beginning, owner, SHA-256; title where you may.")
     actions = ("run_again", "stop", "delete_selected")
     fields = (
-        "id", "owner", "state", "cause", "current_run", "model_name", "language", "length", "bytes", "sha256",
-        "container", "codec", "picture", "rendition", "created_at", "revision", "runs_list", "history",
+        "id", ("owner", "state"), "cause", ("current_run", "model_name", "language"), ("length", "bytes", "sha256"),
+        ("container", "codec", "picture", "rendition"), ("created_at", "revision"), "runs_list", "history",
     )  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = flatten(fields)
     delete_confirmation_max_display = None
 
     @admin.display(description=gettext_lazy("number"), ordering="pk")

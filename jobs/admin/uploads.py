@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs import words
 from jobs.admin.base import TitledAdmin, carry_out
-from jobs.admin.filters import OwnerFilter
+from jobs.admin.filters import DateFilter, OwnerFilter
 from jobs.errors import Conflict
 from jobs.models import Upload
 from jobs.uploads import locks, store
@@ -26,7 +26,7 @@ class UploadAdmin(TitledAdmin):
     """Those that became a recording are not listed: their recording is."""
 
     list_display = ("id", "owner", "size", "received", "age", "expires_at", "resumable")
-    list_filter = (OwnerFilter, "expires_at")
+    list_filter = (OwnerFilter, ("created_at", DateFilter))
     list_select_related = ("owner",)
     ordering = ("-created_at",)
     search_fields = ("id__startswith", "owner__username")
