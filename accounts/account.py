@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import personal
+from accounts import audit, personal
 from accounts.agents import browser_name
 from accounts.forms import TokenForm
 from accounts.models import PersonalToken, User
@@ -49,7 +49,8 @@ def end_session(request: HttpRequest, name: str) -> HttpResponse:
     """Ends one of the person's other sessions, named by its digest; again is no error."""
     if name == _own(request):
         raise Http404  # the way out of this one is "Sign out", which also clears the browser
-    person(request).sessions.filter(digest=name).delete()
+    if person(request).sessions.filter(digest=name).delete()[0]:
+        audit.note(audit.Kind.SIGNED_OUT, person(request), detail="another_browser")
     messages.success(request, _("That browser is signed out."))
     return redirect("account")
 
@@ -57,7 +58,8 @@ def end_session(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
     """Ends every session of the person but this one."""
-    person(request).sessions.exclude(digest=_own(request)).delete()
+    if person(request).sessions.exclude(digest=_own(request)).delete()[0]:
+        audit.note(audit.Kind.SIGNED_OUT, person(request), detail="other_browsers")
     messages.success(request, _("All other browsers are signed out."))
     return redirect("account")
 

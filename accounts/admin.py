@@ -1,16 +1,18 @@
 """People in the administration: Django's own form, with where they come from; their tokens, never the secret."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import personal
-from accounts.models import PersonalToken, Session, User
+from accounts.models import AuditEvent, PersonalToken, Session, User
+from accounts.noted import Noted
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
@@ -20,7 +22,7 @@ else:
 
 
 @admin.register(User)
-class PersonAdmin(Base):
+class PersonAdmin(Noted, Base):
     """An account that owns recordings is switched off rather than deleted: deleting rows would leave their files."""
 
     list_display = ("username", "email", "issuer", "is_active", "is_staff", "is_superuser", "last_login")
@@ -33,6 +35,8 @@ class PersonAdmin(Base):
     def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """Session keys are not listed anywhere: whoever reads one is that person."""
         Session.objects.filter(user__in=people).delete()
+        for person in people:
+            self.note(request, person, "sign out")
         self.message_user(request, _("They are signed out. Their personal tokens go on working until revoked."))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -59,8 +63,16 @@ def _may_touch(request: HttpRequest, person: User | None) -> bool:
     return person is None or _is_superuser(request) or not (person.is_staff or person.is_superuser)
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class NotedGroupAdmin(Noted, GroupAdmin):
+    """Django's own, with what is done to it noted."""
+
+
 @admin.register(PersonalToken)
-class PersonalTokenAdmin(ModelAdmin):
+class PersonalTokenAdmin(Noted):
     """Read only: owners and `manage.py token` make them. An operator may revoke one that got lost."""
 
     list_display = ("name", "owner", "scope", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -74,12 +86,34 @@ class PersonalTokenAdmin(ModelAdmin):
     @admin.action(description=gettext_lazy("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[PersonalToken]) -> None:
         for token in tokens:
-            personal.revoke(token)
+            personal.revoke(token, by=cast(User, request.user))
             self.log_change(request, token, "revoke")
         self.message_user(request, _("They are revoked. Scripts that use them are refused now."))
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and request.user.has_perm("accounts.change_personaltoken")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ModelAdmin):
+    """Read only, and gone after AUDIT_DAYS."""
+
+    list_display = ("at", "kind", "name", "about", "detail", "address", "request_id")
+    list_filter = ("kind", "at")
+    date_hierarchy = "at"
+    search_fields = ("name", "=about", "=address", "=request_id", "=person")
+    ordering = ("-at",)
+    show_full_result_count = False
+    exclude = ("once",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

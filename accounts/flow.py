@@ -50,6 +50,8 @@ def begin(request: HttpRequest, next_path: str, until: float, refresh_of: int | 
     add_state_and_verifier_and_nonce_to_session(request, state, asked, verifier)
     request.session[STATES][state] |= {"next": next_path, "refresh_of": refresh_of}
     request.session.modified = True
+    if not request.user.is_authenticated:  # most of these are robots': their rows must not stay for weeks
+        request.session.set_expiry(LIFETIME_SECONDS)
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import throttle
+from accounts import audit, throttle
 from accounts.grants import Grant
 
 
@@ -24,6 +24,7 @@ class SignInForm(AuthenticationForm):
         if self.request is None or not name:
             return super().clean()
         if throttle.throttled(self.request, name):
+            audit.sign_in_failed(name, "throttled")
             raise ValidationError(self.error_messages["throttled"], code="throttled")
         try:
             cleaned = super().clean()

@@ -68,3 +68,33 @@ class WrongPasswords(models.Model):
 
     def __str__(self) -> str:
         return self.key[:12]
+
+
+class AuditEvent(models.Model):
+    """See `accounts.audit`, which alone writes these."""
+
+    class Kind(models.TextChoices):
+        SIGNED_IN = "signed_in"
+        SIGN_IN_FAILED = "sign_in_failed"
+        SIGNED_OUT = "signed_out"
+        TOKEN_MADE = "token_made"  # noqa: S105 - the name of a kind
+        TOKEN_REVOKED = "token_revoked"  # noqa: S105
+        TOKEN_USED = "token_used"  # noqa: S105
+        UPLOADED = "uploaded"
+        DOWNLOADED = "downloaded"
+        PLAYED = "played"
+        DELETED = "deleted"
+        ADMINISTERED = "administered"
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    person = models.BigIntegerField(null=True, db_index=True)  # the id of a user, who may be gone by now
+    name = models.CharField(max_length=150, blank=True)  # theirs, at that time
+    about = models.CharField(max_length=64, blank=True, db_index=True)  # the id of a recording or token
+    detail = models.CharField(max_length=64, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    once = models.CharField(max_length=64, null=True, unique=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

@@ -16,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import flow, provider
+from accounts import audit, flow, provider
 from accounts.flow import Flow
-from accounts.models import Session
+from accounts.models import Session, User
 from accounts.oidc import BACKEND, ProviderBackend
 from accounts.people import Refused
 from accounts.provider import ProviderError
@@ -110,6 +110,7 @@ def _unreachable(error: ProviderError) -> Refused:
 def _failed(request: HttpRequest, refused: Refused, next_path: str) -> HttpResponse:
     """The page that says why not, with a way to try again. The session stays as it is."""
     logger.info("A sign-in was refused: %s", refused.code)
+    audit.sign_in_failed("", refused.code)
     again = f"{reverse('sign-in-provider')}?{urlencode({'next': flow.safe_next(request, next_path)})}"
     context = {"detail": refused.detail, "code": refused.code, "again": again}
     return render(request, "accounts/sign_in_failed.html", context, status=refused.status)
@@ -154,6 +155,8 @@ def backchannel_logout(request: HttpRequest) -> HttpResponse:
         sessions = sessions.filter(provider_session=sid)
     if "sub" in claims:
         sessions = sessions.filter(user__subject=claims["sub"])
+    for user in User.objects.filter(sessions__in=sessions).distinct():
+        audit.note(audit.Kind.SIGNED_OUT, user, detail="by_provider")
     ended, _rows = sessions.delete()
     logger.info("The provider ended %s sessions.", ended)
     return HttpResponse(status=200)

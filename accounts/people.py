@@ -8,9 +8,9 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import personal
 from accounts.models import PersonalToken, Session, User
 
 NAME_LENGTH = 150
@@ -72,7 +72,8 @@ def _shut_out(user: User) -> None:
     """What they could still use ends now: sessions, personal tokens, rights."""
     User.objects.filter(pk=user.pk).update(is_staff=False, is_superuser=False)
     Session.objects.filter(user=user).delete()
-    PersonalToken.objects.filter(owner=user, revoked_at=None).update(revoked_at=timezone.now())
+    for token in PersonalToken.objects.filter(owner=user, revoked_at=None):
+        personal.revoke(token)
 
 
 def _made(issuer: str, subject: str, claims: dict[str, Any]) -> User:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import signing
+from accounts import audit, signing
+from accounts.audit import Kind
 from accounts.grants import BadToken, Bearer, Grant
 from accounts.models import PersonalToken, User
 
@@ -29,6 +30,7 @@ def make(owner: User, name: str, scopes: frozenset[str], days: int) -> tuple[Per
     scope = " ".join(sorted(scopes))
     raw, jti, end = signing.sign(signing.PERSONAL, str(owner.pk), timedelta(days=days), {"scope": scope})
     row = PersonalToken.objects.create(owner=owner, name=name, scope=scope, jti_sha256=_hash(jti), expires_at=end)
+    audit.note(Kind.TOKEN_MADE, owner, row.pk)
     return row, raw
 
 
@@ -37,9 +39,10 @@ def live(owner: User) -> Any:
     return owner.tokens.filter(revoked_at=None, expires_at__gt=timezone.now())
 
 
-def revoke(token: PersonalToken) -> None:
-    """Dead from the next request on; the row stays as a record. Again changes nothing."""
-    PersonalToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+def revoke(token: PersonalToken, by: User | None = None) -> None:
+    """Dead from the next request on; the row stays as a record. Again changes nothing. `by`: else its owner."""
+    if PersonalToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        audit.note(Kind.TOKEN_REVOKED, by or token.owner, token.pk)
 
 
 def holder(claims: dict[str, Any]) -> Bearer:
@@ -53,6 +56,7 @@ def holder(claims: dict[str, Any]) -> Bearer:
     if row is None or str(row.owner_id) != claims["sub"]:
         raise BadToken
     _note_use(row)
+    audit.note(Kind.TOKEN_USED, row.owner, row.pk, hourly=True)
     return Bearer(row.owner, row.scopes & frozenset(claims["scope"].split()))
 
 

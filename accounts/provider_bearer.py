@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts import provider
+from accounts import audit, provider
 from accounts.grants import BadToken, Bearer, Grant, ProviderSilent, Unwelcome
 from accounts.models import User
 from accounts.people import Refused, check_groups, person_of
@@ -40,6 +40,7 @@ def holder(told: dict[str, Any]) -> Bearer:
     user = _user(told)
     if not user.is_active:
         raise BadToken
+    audit.note(audit.Kind.TOKEN_USED, user, detail="provider", hourly=True)
     named = frozenset(told["scope"].split()) & frozenset(Grant)
     return Bearer(user, named or frozenset(Grant))
 

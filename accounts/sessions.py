@@ -36,6 +36,7 @@ def digest(session_key: str) -> str:
 def note_sign_in(request: HttpRequest, user: User, **_: object) -> None:
     """Receiver of `user_logged_in`: when and with what browser, for the list on the account page."""
     request.session[SIGNED_IN_AT] = timezone.now().isoformat()
+    request.session.set_expiry(None)  # it may be one that began at the provider, see `flow`
     request.session[AGENT] = str(request.META.get("HTTP_USER_AGENT", ""))[:300]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from os import fstat
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from django.db import close_old_connections, connection
@@ -19,6 +19,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET, require_safe
 
+from accounts import audit
+from accounts.models import User
 from jobs.exports import export
 from jobs.exports.response import file_name, saved_as, streamed
 from jobs.listening import source_of
@@ -50,6 +52,7 @@ def media(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
         headers = HEADERS | saved_as(file_name(job.title, suffix)) | {"ETag": tag, "Accept-Ranges": "bytes"}
         response = _send(request, file, headers | {"Content-Type": source.type})
         if response.streaming:
+            audit.note(audit.Kind.PLAYED, cast(User, request.user), job.pk, hourly=True)
             kept.pop_all()  # Django closes it with the response, also when the browser left before the end
     # A paused player holds its connection for hours. It may not hold one to the database as well.
     if not connection.in_atomic_block:

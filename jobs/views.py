@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import audit
 from accounts.models import User
 from jobs import exports, listing, partials, samples
 from jobs.errors import JobError
@@ -124,7 +125,7 @@ def delete(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Says what will be deleted, then deletes it."""
     found = _mine(request, job_id)
     if request.method == "POST":
-        delete_job(found)
+        delete_job(found, cast(User, request.user))
         messages.success(request, _("The recording and everything made from it were deleted."))
         return redirect("recordings")
     run = found.current_run
@@ -138,6 +139,7 @@ def download(request: HttpRequest, job_id: UUID, format_name: str) -> HttpRespon
     found = _mine(request, job_id)
     if found.current_run is None or format_name not in exports.FORMATS:
         raise Http404
+    audit.note(audit.Kind.DOWNLOADED, cast(User, request.user), found.pk, format_name)
     return exports.respond(request, found, found.current_run, format_name)
 
 

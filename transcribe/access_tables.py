@@ -8,6 +8,7 @@ MODELS = {
     "evidence": (
         *(f"jobs/{name}" for name in ("run", "runevent", "window", "worker", "checkpoint", "upload")),
         "accounts/personaltoken",
+        "accounts/auditevent",
     ),
     "recording": ("jobs/job",),
     "people": ("accounts/user", "auth/group"),
@@ -68,8 +69,8 @@ FOR_BROWSERS = """
 /admin/{recording}/<path:object_id>/change/         POST   sign-in  admin-in admin-in sign-in  403      403
 /admin/{recording}/<path:object_id>/                GET    sign-in  admin-in admin-in sign-in  onward   onward
 /admin/{recording}/<path:object_id>/                POST   sign-in  admin-in admin-in sign-in  onward   onward
-/admin/^(?P<app_label>auth|accounts|jobs)/$         GET    admin-in admin-in admin-in admin-in 404      200
-/admin/^(?P<app_label>auth|accounts|jobs)/$         POST   admin-in admin-in admin-in admin-in 404      200
+/admin/^(?P<app_label>accounts|auth|jobs)/$         GET    admin-in admin-in admin-in admin-in 404      200
+/admin/^(?P<app_label>accounts|auth|jobs)/$         POST   admin-in admin-in admin-in admin-in 404      200
 /admin/(?P<url>.*)$                                 GET    admin-in admin-in admin-in admin-in 404      404
 /admin/(?P<url>.*)$                                 POST   admin-in admin-in admin-in admin-in 404      404
 /brand.css                                          GET    200      200      200      200      200      200

@@ -2,13 +2,12 @@
 
 import logging
 import re
-from contextvars import ContextVar
 from uuid import uuid4
 
+from accounts.caller import Caller, caller
 from jobs.uploads.wire import App, Message, Receive, Scope, Send, header
 
 NAME = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-_current: ContextVar[str] = ContextVar("request_id", default="")  # threads that work for a request have it, too
 
 
 class WithRequestId:
@@ -21,7 +20,7 @@ class WithRequestId:
         said = header(scope, b"x-request-id") or b""
         name = said if NAME.fullmatch(said) else uuid4().hex.encode()
         scope["request_id"] = name.decode()
-        _current.set(name.decode())
+        caller.set(Caller((scope.get("client") or [""])[0], name.decode()))
 
         async def named_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -35,6 +34,6 @@ class NamesRequest(logging.Filter):
     """For log handlers: `%(request_name)s` is the name of the request that the line belongs to, in brackets."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        name = _current.get()
+        name = caller.get().request_id
         record.request_name = f" [{name}]" if name else ""
         return True

@@ -149,6 +149,7 @@ OIDC_ALLOWED_GROUPS = env.names("OIDC_ALLOWED_GROUPS")  # empty: whoever the pro
 OIDC_STAFF_GROUPS = env.names("OIDC_STAFF_GROUPS")  # empty: the administration decides who is staff
 OIDC_SUPERUSER_GROUPS = env.names("OIDC_SUPERUSER_GROUPS")
 OIDC_REFRESH_SECONDS = env.number("OIDC_REFRESH_SECONDS", 900, minimum=60)  # then the provider is asked again
+AUDIT_DAYS = env.number("AUDIT_DAYS", 365, minimum=1)  # how long the audit log is kept
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from transcribe.checks import check_production
+from transcribe.conftest import Serve
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
@@ -102,3 +103,20 @@ def test_cookies_of_production_are_for_this_host_alone() -> None:
     program = f"from transcribe import settings; print([getattr(settings, name) for name in {names.split()}])"
     said = run("-c", program).stdout.strip()
     assert said == "['__Host-sessionid', '__Host-csrftoken', '__Host-django_language', True, 31536000]"
+
+
+def test_a_server_in_production_speaks_tls_alone(serve_pages: Serve, db: None) -> None:
+    given = {**SETTINGS, "TRANSCRIBE_EMBEDDED": "false", "ALLOWED_HOSTS": "127.0.0.1", "LOCAL_LOGIN": "true"}
+    del given["DATABASE_URL"]
+    server = serve_pages(**given)
+    head = f"GET /sign-in/ HTTP/1.1\nHost: 127.0.0.1:{server.port}\nConnection: close\n"
+    plain = server.send(f"{head}\n")
+    assert (plain.status, plain.headers["location"]) == (301, f"https://127.0.0.1:{server.port}/sign-in/")
+    page = server.send(f"{head}X-Forwarded-Proto: https\n\n")
+    assert page.status == 200
+    assert page.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains; preload"
+    assert "unsafe" not in page.headers["content-security-policy"]
+    name, *rules = page.headers["set-cookie"].split("; ")
+    assert name.startswith("__Host-csrftoken=")
+    assert {"Secure", "Path=/", "SameSite=Lax"} <= set(rules)
+    assert not any(rule.startswith("Domain") for rule in rules)

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.noted import Noted
 from jobs.errors import JobError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ AT_ONCE = 200  # rows of one action: each takes its own transaction, and somebod
 NAMED = 5  # rows named in one message
 
 
-class EvidenceAdmin(ModelAdmin):
+class EvidenceAdmin(Noted):
     """Rows that say what happened: changing, adding or dropping single ones would make them lie."""
 
     show_full_result_count = False  # counting all rows on every page is slow

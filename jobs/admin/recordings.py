@@ -1,7 +1,7 @@
 """Recordings: by state, with cause and history; run again, cancel, delete, by the verbs their pages use."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.models import User
 from jobs import words
 from jobs.admin.base import TitledAdmin, carry_out, too_many
 from jobs.admin.filters import DateFilter, LanguageFilter, ModelFilter, OwnerFilter, StateFilter
@@ -135,7 +136,7 @@ class JobAdmin(TitledAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Job) -> None:
         """Behind the commit: the verb removes files, and Django's page could still roll back."""
-        transaction.on_commit(partial(delete, obj))
+        transaction.on_commit(partial(delete, obj, cast(User, request.user)))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         for job in queryset.select_related("current_run"):

@@ -86,7 +86,7 @@ def get_job(request: HttpRequest, job_id: UUID) -> JobOut:
 @router.delete("/jobs/{uuid:job_id}", auth=WRITE, response={204: None, **problems(404)}, summary="Delete a recording")
 def delete_job(request: HttpRequest, job_id: UUID) -> Status[None]:
     """The file, all its transcripts and its history, for good. A run under way stops."""
-    delete(mine(request, job_id))
+    delete(mine(request, job_id), person(request))
     return Status(204, None)
 
 

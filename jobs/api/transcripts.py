@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from ninja import Query, Router
 
+from accounts import audit
 from jobs import exports, partials
+from jobs.api.access import person
 from jobs.api.problems import problems
 from jobs.api.recordings import LARGEST_RUN, READ, mine, run_of
 from jobs.api.rendering import segment_out
@@ -40,6 +42,7 @@ def download(
     tag = _tag(found, format)
     if tag and (unchanged := _unchanged(request, tag)):
         return unchanged
+    audit.note(audit.Kind.DOWNLOADED, person(request), job_id, format)
     response = exports.respond(request, found.job, found, format)
     if tag:
         response["ETag"], response["Cache-Control"] = tag, "private, no-cache"
@@ -71,6 +74,7 @@ def transcript(
         raise JobError("This mark was not made by this server. Start again without one.", code="bad_cursor") from None
     if tag:
         response["ETag"] = tag
+    audit.note(audit.Kind.DOWNLOADED, person(request), job_id, "pages", hourly=True)
     response["Cache-Control"] = "private, no-cache"
     return TranscriptPage(
         run=found.number,

@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from django.db import transaction
 
+from accounts import audit
+from accounts.models import User
 from jobs.errors import Conflict
 from jobs.live import announce
 from jobs.models import Job
@@ -11,8 +13,11 @@ from jobs.services.cancel import cancel
 from jobs.services.files import remove_recording
 
 
-def delete(job: Job) -> None:
-    """Remove the rows, then the files. A crash between the two leaves a folder without a row: the sweep removes it."""
+def delete(job: Job, by: User | None = None) -> None:
+    """Remove the rows, then the files. A crash between the two leaves a folder without a row: the sweep removes it.
+
+    `by` answers for it; None: a command on the server.
+    """
     with suppress(Conflict):  # it had ended
         cancel(job)
     with transaction.atomic():
@@ -20,5 +25,6 @@ def delete(job: Job) -> None:
         list(job.runs.select_for_update().values_list("pk"))
         announce(job.pk)  # open pages look again, and find nothing
         Job.objects.filter(pk=job.pk).update(current_run=None)
-        Job.objects.filter(pk=job.pk).delete()
+        if Job.objects.filter(pk=job.pk).delete()[0]:
+            audit.note(audit.Kind.DELETED, by, job.pk)
     remove_recording(job)

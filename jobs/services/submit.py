@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts import audit
 from jobs.errors import Conflict
 from jobs.live import announce
 from jobs.models import Job, Run, RunEvent, Upload
@@ -41,6 +42,7 @@ def _make(upload_id: UUID, sha256: str, options: Options) -> Job:
             pk=upload.pk, owner_id=upload.owner_id, title=upload.title, size=upload.offset, sha256=sha256
         )
         add_run(job, options)
+        audit.note(audit.Kind.UPLOADED, upload.owner, job.pk)
         upload.job = job
         upload.save(update_fields=["job"])
         # Before the commit: the other order would leave a job that points to nothing after a crash between the two.

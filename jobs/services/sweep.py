@@ -1,4 +1,5 @@
-"""Remove what nobody will come back for: expired uploads, files or folders that no row names, samples of ended runs."""
+"""Remove what nobody will come back for: uploads and sessions that expired, files or folders that no row names, samples
+of ended runs."""
 
 import fcntl
 import shutil
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.sweep import sweep as sweep_accounts
 from jobs.models import Job, Run, Upload
 from jobs.states import OPEN
 
@@ -32,6 +34,7 @@ class Swept:
 def sweep(now: datetime | None = None) -> Swept:
     """Safe to repeat and to run beside uploads: one that is being written is left alone."""
     now = now or timezone.now()
+    sweep_accounts(now)
     media = Path(settings.MEDIA_ROOT)
     before = (now - ORPHAN_AGE).timestamp()
     uploads = sum(_expire(upload) for upload in Upload.objects.filter(expires_at__lt=now).iterator())
