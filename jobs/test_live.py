@@ -84,7 +84,7 @@ async def test_a_payload_that_makes_no_sense_sends_every_page_to_look(listening:
 async def test_the_listener_comes_back_after_its_connection_was_killed(listening: Hub, job: Job) -> None:
     with listening.watching(job_group(job.pk)) as watch:
         await settled(watch)
-        assert await in_thread(kill_listeners)() == 1
+        assert await in_thread(kill_listeners)() >= 1  # servers of other tests listen on this database too
         await settled(watch)  # whatever was missed meanwhile is read again
         await in_thread(announce)(job.pk)
         assert await asyncio.wait_for(watch.changed(), 5) == frozenset({job.pk})

@@ -52,7 +52,7 @@ def in_chromium(tus: Tus, given: dict[str, Any]) -> Any:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop of its own in this thread
         browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        context = browser.new_context(base_url=address(tus))
+        context = browser.new_context(base_url=address(tus), bypass_csp=True)  # its own policy lets no script in
         values = {"sessionid": tus.browser.session, "csrftoken": tus.browser.secret}
         context.add_cookies([{"name": name, "value": value, "url": address(tus)} for name, value in values.items()])
         page = context.new_page()
