@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
+def hear_all_but_the_second(run: Run) -> None:
+    """The page cancels the run it asked for again, which must not have ended before."""
+    if run.number == 1:
+        hear(run)
+
+
 def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     recording = tmp_path / "talk.mp3"
