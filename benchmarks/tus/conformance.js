@@ -36,7 +36,7 @@ async function conformance(tus, given, sourceOf) {
   const cut = await run({ endpoint }, (upload, sent, resolve) => {
     upload.abort().then(() => resolve({ url: upload.url, sent }))
   })
-  const offset = (await new Promise((resolve) => run({ uploadUrl: cut.url }, (_, sent) => resolve(sent)).then(resolve)))
+  const offset = (await new Promise((resolve) => run({ uploadUrl: cut.url }, (upload, sent) => upload.abort().then(() => resolve(sent))).then(resolve)))
   found.resumed = { sentBefore: cut.sent, offset: typeof offset === 'number' ? offset : null }
   found.again = await run({ uploadUrl: cut.url })
 

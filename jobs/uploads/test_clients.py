@@ -69,7 +69,7 @@ def test_tus_js_client(tus: Tus, places: dict[str, str], where: Callable[[Tus, d
     headers = {"X-CSRFToken": tus.browser.secret}
     found = where(tus, {"endpoint": address(tus) + BASE, "headers": headers, **places})
     for name in ("whole", "atOnce", "again"):
-        assert found[name]["done"], name
+        assert found[name]["done"], (name, found[name])
         assert found[name]["job"].startswith("/jobs/"), name
     assert found["resumed"] == {"sentBefore": 100_000, "offset": 200_000}
     statuses = {name: seen.get("status") for name, seen in found.items() if "done" in seen and not seen["done"]}
