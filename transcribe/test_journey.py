@@ -185,6 +185,9 @@ def test_the_whole_way_by_keyboard(stranger: Page, site: Site, tmp_path: Path) -
     expect(page.get_by_text("The recording and everything made from it were deleted.")).to_be_visible()
 
 
+SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))))"
+
+
 def upload_by_keyboard(page: Page, recording: Path) -> None:
     press(page, page.get_by_role("link", name="Upload", exact=True).first)
     press(page, page.get_by_text("Options", exact=True))
@@ -192,6 +195,7 @@ def upload_by_keyboard(page: Page, recording: Path) -> None:
     page.keyboard.type("Ger")
     expect(page.get_by_label("Spoken language")).to_have_value("de")
     reach(page, page.locator("input[type=file]").first, "Shift+Tab")
+    page.evaluate(SETTLED)  # nobody is so fast: within milliseconds of the focus, Enter sometimes opens nothing
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(recording)
