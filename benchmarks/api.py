@@ -7,9 +7,7 @@ of their p95. Exits 1 below a goal.
 """
 
 import http.client
-import os
 import random
-import secrets
 import statistics
 import sys
 import time
@@ -17,10 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.live import Web
-from transcribe.embedded import places
+from benchmarks._web import Web, fresh_database
 from transcribe.embedded.ports import free_port
-from transcribe.embedded.postgres import Postgres
 
 PEOPLE, JOBS_EACH, ASKING = 1000, 100, 50  # ASKING of the people have a token
 SCRIPTS, REQUESTS, ROUNDS = 4, 100, 3  # requests of each script and address in a round
@@ -59,13 +55,8 @@ type Ask = Callable[[], tuple[str, str]]
 
 
 def main() -> int:
-    postgres = Postgres(places.scratch(), durable=False)
-    postgres.start()
-    try:
-        _prepare(postgres.url)
+    with fresh_database("benchmarks._bare"):
         found = measure()
-    finally:
-        postgres.stop()
     print("; ".join(f"{name} {found[name]:.1f} (goal <= {goal:g})" for name, goal in GOALS.items()))
     return 0 if all(found[name] <= goal for name, goal in GOALS.items()) else 1
 
@@ -178,23 +169,6 @@ class People:
         with CaptureQueriesContext(connection) as asked:
             assert client.get(path).status_code == 200
         return len(asked)
-
-
-def _prepare(url: str) -> None:
-    os.environ |= {
-        "DATABASE_URL": url,
-        "SECRET_KEY": secrets.token_hex(32),
-        "TRANSCRIBE_EMBEDDED": "true",
-        "MEDIA_ROOT": str(places.scratch() / "media"),
-        "DJANGO_SETTINGS_MODULE": "benchmarks._bare",
-    }
-    import django
-    from django.conf import settings
-    from django.core.management import call_command
-
-    django.setup()
-    settings.ALLOWED_HOSTS = ["*"]
-    call_command("migrate", verbosity=0)
 
 
 if __name__ == "__main__":

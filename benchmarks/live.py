@@ -7,26 +7,18 @@ It wants two cores for itself. Prints figures and medians of rounds; exits 1 bel
 """
 
 import json
-import os
-import secrets
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import psutil
-
+from benchmarks._web import Web, fresh_database, wait
 from transcribe.embedded import places
 from transcribe.embedded.child import leashed
-from transcribe.embedded.ports import free_port, is_taken
-from transcribe.embedded.postgres import Postgres
-from transcribe.embedded.stack import WEB_OPTIONS
+from transcribe.embedded.ports import free_port
 
 PEOPLE, PAGES_EACH, OLDER = 50, 20, 4  # one recording of each person moves; the older ones are done
 ROUNDS, SECONDS = 3, 20  # of each round
@@ -35,51 +27,6 @@ SLOW_UPDATES, SLOW_PAUSE = 200, 0.05  # changes, and seconds between them
 SLOW_TEXT = "a long sentence " * 3000  # more than the system's buffers hold for a page
 SETTLED_SECONDS = 30
 GOALS = {"memory growth MB": 150, "p50 ms": 100, "p99 ms": 1000, "wrong final states": 0}
-
-
-@dataclass
-class Web:
-    """The web process, which can be killed and started again."""
-
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-    peak: int = 0
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(self.port)]
-        self.process = subprocess.Popen(leashed([*command, *WEB_OPTIONS]), cwd=places.CHECKOUT)
-        wait(lambda: is_taken(self.port), 60, "the web server")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def memory(self) -> int:
-        assert self.process is not None
-        return int(psutil.Process(self.process.pid).memory_info().rss)
-
-    def cpu(self) -> float:
-        assert self.process is not None
-        spent = psutil.Process(self.process.pid).cpu_times()
-        return float(spent.user + spent.system)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Note the highest memory until the end of this."""
-        ended = threading.Event()
-
-        def look() -> None:
-            while not ended.wait(0.2):
-                self.peak = max(self.peak, self.memory())
-
-        watching = threading.Thread(target=look)
-        watching.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watching.join()
 
 
 class Pages:
@@ -179,30 +126,10 @@ def _session(user: Any) -> str:
 
 
 def main() -> int:
-    postgres = Postgres(places.scratch(), durable=False)  # how long COMMIT waits for the disk is not asked here
-    postgres.start()
-    try:
-        _prepare(postgres.url)
+    with fresh_database("transcribe.settings"):
         found = measure()
-    finally:
-        postgres.stop()
     print("; ".join(f"{name} {found[name]:.0f} (goal <= {goal})" for name, goal in GOALS.items()))
     return 0 if all(found[name] <= goal for name, goal in GOALS.items()) else 1
-
-
-def _prepare(url: str) -> None:
-    os.environ |= {
-        "DATABASE_URL": url,
-        "SECRET_KEY": secrets.token_hex(32),
-        "TRANSCRIBE_EMBEDDED": "true",
-        "MEDIA_ROOT": str(places.scratch() / "media"),
-        "DJANGO_SETTINGS_MODULE": "transcribe.settings",
-    }
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def measure() -> dict[str, float]:
@@ -333,14 +260,6 @@ def settle(pages: Pages, jobs: Sequence[int], after: str) -> float:
         time.sleep(0.1)
     print(f"{after}: {wrong} wrong final states after {time.monotonic() - began:.1f} s", flush=True)
     return wrong
-
-
-def wait(happened: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":
