@@ -72,6 +72,7 @@ class Job(models.Model):
     current_run = models.ForeignKey(
         "jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("current transcription")
     )
+    protected = models.BooleanField(_("kept"), default=False)  # no retention deletes it
     # grows with every announcement; stale fragments are dropped by it
     revision = models.BigIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
@@ -127,6 +128,19 @@ class Run(models.Model):
     reason = models.CharField(_("code of the cause"), max_length=40, blank=True)  # code of the failure
     detail = models.TextField(_("cause"), blank=True)  # the same as a sentence
     warnings = models.JSONField(_("warnings"), default=list)  # [{"code", "detail"}]
+    # of a run that hears a part again: the run whose text is kept outside `span_start` to `span_end` (seconds)
+    parent = models.ForeignKey(
+        "jobs.Run",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="repeats",
+        verbose_name=_("repeats a part of"),
+    )
+    span_start = models.FloatField(_("part from second"), null=True)
+    span_end = models.FloatField(_("part to second"), null=True)
+    # what a reader should look at, see `jobs.services.quality`; null: not made
+    report = models.JSONField(_("quality report"), null=True)
     # workflows begun after the first, see `worker.scheduler`
     restarts = models.PositiveIntegerField(_("restarts"), default=0)
     created_at = models.DateTimeField(_("queued"), auto_now_add=True)
@@ -195,6 +209,10 @@ class Segment(models.Model):
     no_speech_probability = models.FloatField(null=True)
     compression_ratio = models.FloatField(null=True)
     temperature = models.FloatField(null=True)
+    words = models.JSONField(
+        default=list
+    )  # [[start, end, text, probability]]; empty: times of words were not asked for
+    notes = models.JSONField(default=list)  # codes of what the guards found
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["window", "index"], name="one_segment_for_each_index")]

@@ -4,7 +4,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -219,4 +219,9 @@ def _spread(pieces: list[Piece], count: int) -> list[Piece]:
 
 def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:
     """The engine's segments in the words of `jobs`: neither knows the other, their fields are the same."""
-    return {index: [windows.HeardSegment(**asdict(s)) for s in segments] for index, segments in heard.items()}
+    return {index: [_in_rows(segment) for segment in segments] for index, segments in heard.items()}
+
+
+def _in_rows(segment: Segment) -> windows.HeardSegment:
+    fields = {name: value for name, value in vars(segment).items() if name != "words"}
+    return windows.HeardSegment(**fields, words=[astuple(word) for word in segment.words])

@@ -26,6 +26,8 @@ class HeardSegment:
     no_speech_probability: float | None = None
     compression_ratio: float | None = None
     temperature: float | None = None
+    words: Sequence[Sequence[float | str]] = ()  # (start, end, text, probability)
+    notes: Sequence[str] = ()
 
 
 def next_batch(run_id: UUID, span: int) -> list[Window]:

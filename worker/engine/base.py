@@ -31,12 +31,28 @@ class Piece:
 class Options:
     """What a run asks of an engine. `language` is the spoken one.
 
-    `seed` makes sampling repeatable for (run, window, temperature).
+    `seed` makes sampling repeatable for (run, window, temperature). `prompt` is text as if said before every window,
+    `hot_words` are names and terms to expect: both only bend the odds, and no window's text is the prompt of another.
     """
 
     language: str
     seed: int = 0
     task: str = "transcribe"  # or "translate": into English
+    words: bool = False  # whether segments carry the times of their words
+    beam: int = 1  # hypotheses followed at once; 1 is greedy
+    prompt: str = ""
+    hot_words: str = ""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word as written, with its punctuation and a leading space where there is one; times in seconds of the
+    recording, `probability` the mean over its tokens (0..1)."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,8 @@ class Segment:
     no_speech_probability: float
     compression_ratio: float
     temperature: float
+    words: tuple[Word, ...] = ()  # empty where they were not asked for
+    notes: tuple[str, ...] = ()  # codes of what the guards found, see `worker.engine.guards`
 
 
 @dataclass(frozen=True)

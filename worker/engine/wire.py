@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
-from worker.engine.base import EngineRefused, Loaded, Options, Piece, Segment, Vote
+from worker.engine.base import EngineRefused, Loaded, Options, Piece, Segment, Vote, Word
 
 HEAR, VOTE = "hear", "vote_language"
 
@@ -41,7 +41,12 @@ def windows(heard: Mapping[int, Sequence[Segment]]) -> dict[str, Any]:
 
 
 def windows_in(message: Mapping[str, Any]) -> dict[int, list[Segment]]:
-    return {index: [Segment(**segment) for segment in segments] for index, segments in message["windows"]}
+    return {index: [_segment(segment) for segment in segments] for index, segments in message["windows"]}
+
+
+def _segment(told: Mapping[str, Any]) -> Segment:
+    words = tuple(Word(**word) for word in told["words"])
+    return Segment(**{**told, "words": words, "notes": tuple(told["notes"])})
 
 
 def vote(vote: Vote) -> dict[str, Any]:
