@@ -26,7 +26,7 @@ def job(alice: User, make_job: Make, stored: Path, settings: Any) -> Job:
     settings.MEDIA_ROOT = stored
     made = make_job(alice, state="succeeded", content=SAMPLE.read_bytes())
     Job.objects.filter(pk=made.pk).update(duration=300.0, container="mp3", codec="mp3")
-    speak(made.current_run, [f"Sentence number {n}." for n in range(60)])
+    speak(made.current_run, [f"Sentence number {n}." for n in range(60)], timed=True)
     return made
 
 
@@ -86,6 +86,22 @@ def test_a_click_on_words_goes_there_and_plays(reading: Page) -> None:
     assert abs(reading.evaluate("window.went[0]") - 35) <= 0.3
     expect(said(reading, 7)).to_have_class(re.compile(r"\bspoken\b"))
     expect(reading.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_the_word_that_is_said_is_shown_and_a_click_goes_to_it(reading: Page, job: Job) -> None:
+    """The third of three words, each a third of four seconds; drawn over a text whose elements stay as they are."""
+    word = """[...CSS.highlights.get("word")].join()"""
+    before = reading.locator("#transcript").inner_html()
+    box = said(reading, 7).bounding_box()
+    assert box is not None
+    reading.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
+    wait_until_playing(reading)
+    assert now(reading) >= 35 + 2 * 4 / 3 - 0.3
+    until(reading, f"{word} === '7.'")
+    reading.keyboard.press("k")
+    reading.get_by_role("slider", name="Position").fill("20")
+    until(reading, f"{word} === 'Sentence'")
+    assert reading.locator("#transcript").inner_html().replace(" spoken", "") == before
 
 
 def test_the_time_in_the_margin_goes_to_its_passage_by_keyboard(reading: Page) -> None:

@@ -33,6 +33,7 @@ register.filter("attempt", words.attempt)
 register.filter("can_run_again", words.can_run_again)
 register.filter("passages", passages.passages)
 register.filter("space_after", passages.space_after)
+register.filter("word_marks", passages.word_marks)
 
 
 @register.filter

@@ -120,7 +120,9 @@ def _cut(sound: np.ndarray[Any, np.dtype[np.int16]], words: list[tuple[int, int]
 
 
 def _moments(text: str, start: int, said: Said) -> Iterator[Moment]:
-    words = [(at, place) for at, place in said.words if place < len(text) - 1]  # the full stop is a word for some voices
+    words = [
+        (at, place) for at, place in said.words if place < len(text) - 1
+    ]  # the full stop is a word for some voices
     for (at, place), (until, next_place) in pairwise([*words, (said.length, len(text))]):
         yield Moment((start + at) / RATE, (start + until) / RATE, text[place:next_place].strip())
 

@@ -69,7 +69,9 @@ class Aligner:
         for row, (sound, text) in enumerate(zip(sounds, texts, strict=True)):
             looks = focus(forced.attention[row, :, : len(before) + len(text) + 1], sound.positions)
             timed = self._timed(sound, looks[first:-1], chances[row], tokenizer)
-            found.append([_words(sound, *pair) for pair in zip(sound.segments, words_of(timed, tokenizer), strict=True)])
+            found.append(
+                [_words(sound, *pair) for pair in zip(sound.segments, words_of(timed, tokenizer), strict=True)]
+            )
         return found
 
     def _timed(self, sound: Sound, looks: Focus, chances: Numbers, tokenizer: Tokenizer) -> list[Timed]:
@@ -100,5 +102,7 @@ def _words(sound: Sound, segment: Heard, drafts: Sequence[Draft]) -> tuple[Word,
         start = min(max(draft.start, free), limit)
         free = end = min(max(draft.end, start), limit)
         text = printable(draft.text)
-        words.append(Word(round(sound.offset + start, 3), round(sound.offset + end, 3), text, round(draft.probability, 3)))
+        words.append(
+            Word(round(sound.offset + start, 3), round(sound.offset + end, 3), text, round(draft.probability, 3))
+        )
     return tuple(words)

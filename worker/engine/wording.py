@@ -44,9 +44,7 @@ def words_of(segments: Sequence[Timed], tokenizer: Tokenizer) -> list[list[Draft
 def _drafts(segment: Timed, tokenizer: Tokenizer) -> Iterator[Draft]:
     at = 0
     for text, count in _split(segment.tokens, tokenizer):
-        yield Draft(
-            text, segment.bounds[at], segment.bounds[at + count], fmean(segment.chances[at : at + count])
-        )
+        yield Draft(text, segment.bounds[at], segment.bounds[at + count], fmean(segment.chances[at : at + count]))
         at += count
 
 
