@@ -62,7 +62,7 @@ class SlotPool:
             slot.begin()
             self._free.put(slot)
         size = f"{self.slots} slots, {self.threads} threads each, {available_memory() >> 20} MB of memory free"
-        logger.info("Engine: %s on %s, %s", loaded.model, loaded.device, size)
+        logger.info("Engine: %s on %s in %s mode, %s", loaded.model, loaded.device, loaded.mode, size)
         return loaded
 
     @contextmanager
@@ -122,7 +122,8 @@ class SlotPool:
     def _launch(self, device: str) -> EngineProcess:
         settings = self.settings
         command = [sys.executable, "-m", "worker.engine.child", "--checkpoint", str(settings.checkpoint.resolve())]
-        command += ["--model", settings.model, "--device", device, "--threads", str(self.threads)]
+        command += ["--model", settings.model, "--mode", settings.mode]
+        command += ["--device", device, "--threads", str(self.threads)]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
         child = EngineProcess(command, ROOT, environment(self.threads))
         self._children.add(child)

@@ -78,6 +78,7 @@ class Command(BaseCommand):
                     slots=settings.ENGINE_SLOTS,
                     cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
                     window_cap_seconds=settings.WINDOW_CAP_SECONDS,
+                    mode=settings.ENGINE_MODE,
                 )
             )
             loaded = pool.start()
