@@ -41,7 +41,7 @@ DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
 WHISPER_MODELS = env.names("WHISPER_MODELS")
 MODEL_NAME, WHISPER_MODEL = named(env.text("WHISPER_MODEL", WHISPER_MODELS[0] if WHISPER_MODELS else "base"))
 MODEL_NAME = env.text("MODEL_NAME", MODEL_NAME)
-MODELS = {MODEL_NAME: WHISPER_MODEL, **{n: what for n, what in map(named, WHISPER_MODELS) if what != WHISPER_MODEL}}
+MODELS = {MODEL_NAME: WHISPER_MODEL, **{n: what for n, what in map(named, WHISPER_MODELS) if n != MODEL_NAME}}
 MODEL_FOLDER = env.text("MODEL_FOLDER", "")  # where downloaded weights lie; empty: openai-whisper's cache folder
 DEMO_MODEL = Path(WHISPER_MODEL) == DEMO_CHECKPOINT  # a banner says so on every page
 

@@ -80,5 +80,11 @@ def available_memory() -> int:
     return max(0, min(free, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
 
 
+def resident(pid: int | None) -> int:
+    """Bytes of memory that a process holds now; 0 for one that is gone."""
+    pages = _read(Path(f"/proc/{pid}/statm")).split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
+
+
 def _read(path: Path) -> str:
     return path.read_text() if path.is_file() else ""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from worker.engine.base import EngineRefused, Loaded
-from worker.engine.machine import ROOT, available_memory, environment
+from worker.engine.machine import ROOT, available_memory, environment, resident
 from worker.engine.process import EngineDied, EngineProcess
 from worker.engine.shares import Share, divide
 from worker.engine.slot import EngineSettings, Poll, Slot
@@ -68,7 +68,8 @@ class SlotPool:
             if self._share.eager:
                 slot.begin()
             self._free.put(slot)
-        size = f"{self.slots} slots, {self.threads} threads each, {available_memory() >> 20} MB of memory free"
+        held = f"{resident(slots[0].pid) >> 20} MB held by each, {available_memory() >> 20} MB free"
+        size = f"{self.slots} slots, {self.threads} threads each, {held}"
         logger.info("Engine: %s on %s, %s", loaded.model, loaded.device, size)
         return loaded
 

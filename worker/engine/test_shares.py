@@ -1,5 +1,6 @@
 """How one machine is divided among several models, and that no more work at once than it has places."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -80,6 +81,11 @@ def test_who_waits_for_a_turn_polls_and_may_leave(host: pytest.MonkeyPatch) -> N
     assert asked.is_set()
     with shares[1].turn(stop):  # given back, also by the one that left
         pass
+
+
+def test_what_a_process_holds() -> None:
+    assert machine.resident(os.getpid()) > 20 << 20
+    assert machine.resident(None) == 0
 
 
 def test_beside_another_model_children_are_loaded_when_first_used(english: Path) -> None:
