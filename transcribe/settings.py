@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "transcribe.urls"
+CSRF_FAILURE_VIEW = "transcribe.api.csrf_failure"
 ASGI_APPLICATION = "transcribe.asgi.application"
 TEMPLATES = [
     {
@@ -122,7 +123,7 @@ def _database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "transcribe.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -134,6 +135,9 @@ def _database(url: str) -> dict[str, object]:
 
 
 DATABASES = {"default": _database(env.text("DATABASE_URL"))}
+DATABASE_IDLE_CONNECTIONS = env.number(
+    "DATABASE_IDLE_CONNECTIONS", 10
+)  # that one web process keeps for its next requests
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
+from jobs.services.options import stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
 from worker import contract
@@ -184,7 +185,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = Options(language=run.language, seed=run.number, task=run.task)
+        options = _options(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
@@ -209,6 +210,19 @@ def warm(slot: Slot, watch: Watch) -> None:
         slot.warm(watch.poll)
     except EngineRefused as refusal:
         raise EngineAway(refusal.code) from refusal
+
+
+def _options(run: Run) -> Options:
+    """Read from the row: people's text is in no payload."""
+    asked = stored_options(run.options)
+    return Options(
+        language=run.language,
+        seed=run.number,
+        task=run.task,
+        beam=asked.beam,
+        prompt=asked.prompt,
+        hot_words=asked.hot_words,
+    )
 
 
 def _piece(window: Window) -> Piece:
