@@ -12,8 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import User
 from jobs.browsing import listen
 from jobs.live import announce
-from jobs.models import Job
-from jobs.speaking import speak
+from jobs.models import Job, Segment
+from jobs.speaking import evenly, speak
 
 Make = Callable[..., Job]
 MEDIA = "document.getElementById('media')"
@@ -26,7 +26,7 @@ def job(alice: User, make_job: Make, stored: Path, settings: Any) -> Job:
     settings.MEDIA_ROOT = stored
     made = make_job(alice, state="succeeded", content=SAMPLE.read_bytes())
     Job.objects.filter(pk=made.pk).update(duration=300.0, container="mp3", codec="mp3")
-    speak(made.current_run, [f"Sentence number {n}." for n in range(60)], timed=True)
+    speak(made.current_run, [f"Sentence number {n}." for n in range(60)])
     return made
 
 
@@ -90,6 +90,11 @@ def test_a_click_on_words_goes_there_and_plays(reading: Page) -> None:
 
 def test_the_word_that_is_said_is_shown_and_a_click_goes_to_it(reading: Page, job: Job) -> None:
     """The third of three words, each a third of four seconds; drawn over a text whose elements stay as they are."""
+    for segment in Segment.objects.all():
+        segment.words = evenly(segment.text, segment.start, 4.0)
+        segment.save()
+    reading.reload()
+    ready(reading)
     word = """[...CSS.highlights.get("word")].join()"""
     before = reading.locator("#transcript").inner_html()
     box = said(reading, 7).bounding_box()

@@ -24,7 +24,7 @@ AS_PROGRAM = 0x1100  # phonemes in brackets, and the pause at the end
 
 @dataclass(frozen=True)
 class Moment:
-    """Words as written, and their bounds in seconds of the recording. Two where espeak-ng says them as one ("in the")."""
+    """A word as written, and its bounds in seconds of the recording; two where espeak-ng joins them ("in the")."""
 
     start: float
     end: float
@@ -81,7 +81,7 @@ def write_moments() -> None:
 
 
 def say(line: Line) -> Said:
-    """Speak a line with libespeak-ng, as the program of that name does. Only the first line of a process is the same."""
+    """Speak a line with libespeak-ng, as the program of that name does; only the first in a process is the same."""
     library = ctypes.CDLL("libespeak-ng.so.1")
     rate = library.espeak_Initialize(RETRIEVAL, 0, None, 0)
     pieces: list[bytes] = []
@@ -120,9 +120,7 @@ def _cut(sound: np.ndarray[Any, np.dtype[np.int16]], words: list[tuple[int, int]
 
 
 def _moments(text: str, start: int, said: Said) -> Iterator[Moment]:
-    words = [
-        (at, place) for at, place in said.words if place < len(text) - 1
-    ]  # the full stop is a word for some voices
+    words = [(at, place) for at, place in said.words if place < len(text) - 1]
     for (at, place), (until, next_place) in pairwise([*words, (said.length, len(text))]):
         yield Moment((start + at) / RATE, (start + until) / RATE, text[place:next_place].strip())
 

@@ -21,7 +21,7 @@ Focus = NDArray[np.float64]
 
 @torch.inference_mode()
 def focus(attention: Tensor, positions: int) -> Focus:
-    """`attention` (heads, tokens, 1500): how each shown token shares its attention. `positions` of 0.02 s hold sound."""
+    """`attention` (heads, tokens, 1500): of each shown token, sums to 1. `positions` of 0.02 s hold sound."""
     shares = attention[:, :, :positions]
     shares = shares / shares.sum(-1, keepdim=True).clamp_min(SMALLEST)
     deviation, mean = torch.std_mean(shares, dim=-2, keepdim=True, unbiased=False)

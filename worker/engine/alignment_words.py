@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import fmean, median
 
 from whisper.tokenizer import Tokenizer
 
-OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # belong to the word after them, to the word before them
-SENTENCE_ENDS = ".。!！?？"
+# openai's lists, with the wide forms escaped: they look like others.
+OPENING = "\"'\u201c\u00bf([{-"  # belong to the word after them
+CLOSING = "\"'.\u3002,\uff0c!\uff01?\uff1f:\uff1a\u201d)]}\u3001"  # to the word before them
+SENTENCE_ENDS = ".\u3002!\uff01?\uff1f"
 LONGEST_USUAL = 0.7
 
 
@@ -62,7 +65,7 @@ def _split(tokens: Sequence[int], tokenizer: Tokenizer) -> Iterator[tuple[str, i
 def shorten(words: Sequence[Draft]) -> None:
     """The pause behind a sentence belongs neither to its full stop nor to the word after it."""
     longest = 2 * usual_length(words)
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         if word.length > longest and word.text in SENTENCE_ENDS:
             word.end = word.start + longest
         elif word.length > longest and before.text in SENTENCE_ENDS:

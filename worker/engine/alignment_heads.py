@@ -1,12 +1,9 @@
 """Which attention heads of the decoder look where the words are said."""
 
-from collections.abc import Sequence
-
 import whisper
 from whisper.model import Whisper
 
-Heads = Sequence[tuple[int, int]]
-"""(layer, head) pairs."""
+from worker.engine.decoder import Heads
 
 
 def choose_heads(model: Whisper, sha256: str) -> bool:
