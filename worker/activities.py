@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -189,7 +190,9 @@ class Activities:
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
+            began = time.monotonic()
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+            logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), time.monotonic() - began)
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
             if windows.record_engine_death(batch):
