@@ -71,7 +71,7 @@ class SlotPool:
             self._free.put(slot)
         held = f"{resident(slots[0].pid) >> 20} MB held by each, {available_memory() >> 20} MB free"
         size = f"{self.slots} slots, {self.threads} threads each, {held}"
-        logger.info("Engine: %s on %s, %s", loaded.model, loaded.device, size)
+        logger.info("Engine: %s on %s in %s mode, %s", loaded.model, loaded.device, loaded.mode, size)
         return loaded
 
     @contextmanager
@@ -133,7 +133,8 @@ class SlotPool:
     def _launch(self, device: str) -> EngineProcess:
         settings = self.settings
         command = [sys.executable, "-m", self.program, "--checkpoint", str(settings.checkpoint.resolve())]
-        command += ["--model", settings.model, "--device", device, "--threads", str(self.threads)]
+        command += ["--model", settings.model, "--mode", settings.mode]
+        command += ["--device", device, "--threads", str(self.threads)]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
         child = EngineProcess(command, ROOT, environment(self.threads))
         self._children.add(child)

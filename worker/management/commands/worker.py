@@ -102,6 +102,7 @@ def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
         slots=settings.ENGINE_SLOTS,
         cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
         window_cap_seconds=settings.WINDOW_CAP_SECONDS,
+        mode=settings.ENGINE_MODE,
     )
 
 
