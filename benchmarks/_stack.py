@@ -102,7 +102,17 @@ def is_worked_on(drill: Drill, run: str) -> bool:
 
 def freeze(pid: int) -> None:
     """The worker, before it is killed: what is in flight stays so while it is looked at."""
-    os.kill(pid, signal.SIGSTOP)
+    if pid:  # 0 would be ourselves
+        os.kill(pid, signal.SIGSTOP)
+
+
+def kill_worker(drill: Drill) -> None:
+    """And see it dead; its supervisor starts another after a second."""
+    service = drill.stack.supervisor.services["worker"]
+    service.delay = 0.0  # however often it was killed
+    drill.stack.kill("worker")
+    if service.process is not None:
+        service.process.wait()
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -20,7 +20,7 @@ from benchmarks._stack import computing, engines, is_worked_on, percentile, run_
 from benchmarks._weights import cache, grown_checkpoint
 from transcribe.drill import Drill, long_recording
 
-MINUTES = 20
+MINUTES = 10
 SEED = 6
 LIMIT = 10.0
 KEPT = "SELECT window_id, index, text FROM jobs_segment WHERE run_id = %s"

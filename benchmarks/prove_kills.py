@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._report import Goal, place, verdict
-from benchmarks._stack import HANDED, freeze, stack, wait_for_worker, worker
+from benchmarks._stack import HANDED, freeze, kill_worker, stack, wait_for_worker, worker
 from transcribe.drill import Drill, long_recording
 
 MINUTES = 120
@@ -36,7 +36,7 @@ def kill(drill: Drill, job: str, lost: dict[int, int]) -> int:
         if attempts > lost.get(index, 0):
             lost[index] = attempts
             taken += 1
-    drill.stack.kill("worker")
+    kill_worker(drill)
     return taken
 
 
