@@ -133,8 +133,7 @@ class Proof:
         temporal.start(lambda line: None)
         assert temporal.process is not None
         self.keep(temporal.process)
-        model = {"WHISPER_MODEL": "/srv/app/worker/demo/demo.pt", "ENGINE_SLOTS": "1", "XDG_CACHE_HOME": "/tmp/cache"}  # noqa: S108 - the room's own
-        self.keep(self.worker.start(["python", "manage.py", "worker"], {**self.settings(temporal.address), **model}))
+        self.keep(self.worker.start(["python", "manage.py", "worker"], self.settings(temporal.address)))
 
     def people_upload(self) -> None:
         """Through Caddy: sign in, one sample and one file of 100 MiB, the socket, and what it refuses."""
@@ -187,9 +186,8 @@ class Proof:
         secrets = str(self.volumes / "secrets/postgres")
         given = {**self.network, "MEDIA_FOLDER": str(self.volumes / "media"), "SECRETS_FOLDER": secrets}
         line = ["setpriv", "--reuid", "10001", "--regid", "999", "--clear-groups", "--bounding-set", "-all", "--"]
-        made = Path(
-            _run([*line, "sh", places.CHECKOUT / "deploy/backup.sh"], {**given, "BACKUP_FOLDER": str(to)}).strip()
-        )
+        line += ["sh", str(places.CHECKOUT / "deploy/backup.sh")]
+        made = Path(_run(line, {**given, "BACKUP_FOLDER": str(to)}).strip())
         listed = (made / "media.txt").read_text().splitlines()
         assert listed
         for size, path in (entry.split(" ", 1) for entry in listed):
@@ -200,7 +198,8 @@ class Proof:
     def settings(self, temporal: str = "127.0.0.1:1") -> dict[str, str]:
         """Of compose.yml, but for addresses."""
         given = {name: trial(value) for name, value in SERVICES["web"]["environment"].items()}
-        return {**image_environment(), **given, "TEMPORAL_ADDRESS": temporal, "DISK_RESERVE_BYTES": "1"}
+        ours = {"WHISPER_MODEL": "/srv/app/worker/demo/demo.pt", "ENGINE_SLOTS": "1", "DISK_RESERVE_BYTES": "1"}
+        return {**image_environment(), **given, **ours, "TEMPORAL_ADDRESS": temporal}
 
     def start(self, line: Sequence[str], asked_by: signal.Signals = signal.SIGTERM) -> None:
         with (self.folder / "others.log").open("ab") as log:
