@@ -30,12 +30,10 @@ def load(checkpoint: Path) -> Whisper:
 
 
 def endless(model: Whisper, tokens: int) -> DecodingOptions:
-    """Greedy text of exactly so many tokens: the end of text is forbidden, times are not asked for."""
+    """Greedy text with times, of exactly so many tokens: the end of text is forbidden."""
     end = get_tokenizer(model.is_multilingual, num_languages=model.num_languages).eot
     half = model.device.type == "cuda"
-    return DecodingOptions(
-        language="en", sample_len=tokens, suppress_tokens=[-1, end], without_timestamps=True, fp16=half
-    )
+    return DecodingOptions(language="en", sample_len=tokens, suppress_tokens=[-1, end], fp16=half)
 
 
 @torch.no_grad()
