@@ -53,7 +53,7 @@ class Row:
 
 
 def rows(jobs: Sequence[Job]) -> list[Row]:
-    """In six queries at most however many there are."""
+    """In seven queries at most however many there are."""
     progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
     return [Row(job, job.current_run, _of(job.current_run, progress)) for job in jobs]
 

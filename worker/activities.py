@@ -60,13 +60,18 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass
 class Activities:
-    """Bodies bound to this worker's engine slots and its presence."""
+    """Bodies bound to this worker's presence and to its engine slots for one model."""
 
     pool: SlotPool
     presence: Presence
 
     def __post_init__(self) -> None:
         self._decoding = threading.Lock()  # one decode at a time for each worker
+
+    @property
+    def queue(self) -> str:
+        """Of this model."""
+        return contract.transcribe_queue(self.pool.loaded.model)
 
     def on_media(self) -> list[Callable[..., Any]]:
         """Bodies for the media queue."""
@@ -130,7 +135,7 @@ class Activities:
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
             pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
-            with self.pool.slot() as slot:
+            with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
             plan.store_language(run.pk, vote.language, vote.probability)
@@ -143,7 +148,7 @@ class Activities:
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
             decode_samples(run, watch)
             self._check_weights(run)
-            with self.pool.slot() as slot:
+            with self.pool.slot(watch.poll) as slot:
                 while batch := windows.next_batch(run.pk, ref.span):
                     watch.leave_at_shutdown()
                     self._hear_batch(run, slot, batch, watch)

@@ -42,6 +42,8 @@ def _job_out(job: Job, progress: Progress) -> JobOut:
         state=RunState(run.state) if run else None,
         percent=100 if done else progress.percent,
         seconds_left=progress.left,
+        work_seconds=progress.work,
+        finish_at=progress.finish,
         place=progress.place,
         run=run_out(run) if run else None,
     )

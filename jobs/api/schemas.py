@@ -105,6 +105,11 @@ class JobOut(BaseModel):
         description="0 to 100 of the speech heard; null before the plan is known.", examples=[42]
     )
     seconds_left: float | None = Field(description="From measured speed.", examples=[95.0])
+    work_seconds: float | None = Field(
+        description="What all of it takes the workers there are, from their measured speed; while it runs.",
+        examples=[720.0],
+    )
+    finish_at: datetime | None = Field(description="About when it will be done; null: nobody can say now.")
     place: int | None = Field(
         description="In the queue, 1 is next; 0: no worker has the model; -1: no worker runs.", examples=[None]
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import personal
 from accounts.grants import Grant
 from accounts.models import User
-from jobs.models import Job, Run, Segment, Window
+from jobs.models import Job, Run, Segment, Window, Worker
 from jobs.states import RunState
 
 ALL = frozenset(Grant)
@@ -103,12 +103,13 @@ def test_a_query_that_cannot_be_meant_is_refused(script: Script, query: str, sta
 
 
 def test_lists_cost_the_same_number_of_queries_whatever_their_length(
-    script: Script, alice: User, make_job: MakeJob, django_assert_num_queries: Any
+    script: Script, alice: User, make_job: MakeJob, make_worker: Callable[..., Worker], django_assert_num_queries: Any
 ) -> None:
+    make_worker("demo")
     script.get("/jobs")  # notes the token's use
     for i in range(12):
         make_job(alice, state=(RunState.RUNNING, RunState.QUEUED)[i % 2])
-    with django_assert_num_queries(7) as one:
+    with django_assert_num_queries(9) as one:
         script.get("/jobs?limit=2")
     with django_assert_num_queries(len(one)):
         script.get("/jobs?limit=12")
