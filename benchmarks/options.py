@@ -73,7 +73,8 @@ class Bench:
         from worker.engine.batched import BatchedEngine
 
         checkpoint = _weights.grown_checkpoint("tiny")
-        self.engine, self.openai = BatchedEngine(_peers.load(checkpoint), mode=mode), _peers.load(checkpoint)
+        self.openai = _peers.load(checkpoint)
+        self.engine: Any = BatchedEngine(_peers.load(checkpoint), mode=mode)
         self.engine.encoder = self._counted = Counted(self.engine.encoder)
         speech = _recordings.shipped("en").sound
         spans = windows_of(speech)[:windows]
