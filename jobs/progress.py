@@ -108,7 +108,8 @@ def _seconds(keys: list[UUID], late: datetime) -> dict[UUID, tuple[float, float,
     """Of each run: seconds done, all, and done after `late`."""
     length = F("end") - F("start")
     rows = (
-        Window.objects.filter(run__in=keys)
+        Window.objects.to_hear()
+        .filter(run__in=keys)
         .order_by()
         .values("run")
         .annotate(
