@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.grants import BadToken
 from accounts.models import Session, User
 from accounts.tokens import verify
+from transcribe.access import misshapen
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def test_it_is_a_post_with_our_form_token(alice: User, browser: Client) -> None:
     assert browser.get("/token/").status_code == 405
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice)
-    assert strict.post("/token/").status_code == 403
+    refused = strict.post("/token/")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert not misshapen("/token/", refused.content)
     strict.get("/")
     ours = strict.cookies["csrftoken"].value
     assert strict.post("/token/", headers={"X-CSRFToken": ours}).status_code == 200

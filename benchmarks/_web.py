@@ -3,7 +3,6 @@
 import os
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from transcribe.embedded import places
 from transcribe.embedded.child import leashed
 from transcribe.embedded.ports import is_taken
 from transcribe.embedded.postgres import Postgres
-from transcribe.embedded.stack import WEB_OPTIONS
+from transcribe.web import command
 
 
 @contextmanager
@@ -55,8 +54,7 @@ class Web:
     peak: int = 0
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(self.port)]
-        self.process = subprocess.Popen(leashed([*command, *WEB_OPTIONS]), cwd=places.CHECKOUT)
+        self.process = subprocess.Popen(leashed(command("--port", str(self.port))), cwd=places.CHECKOUT)
         wait(lambda: is_taken(self.port), 60, "the web server")
 
     def kill(self) -> None:

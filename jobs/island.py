@@ -28,7 +28,7 @@ def island_settings(request: HttpRequest, options: dict[str, object] | None) -> 
         "limit": settings.UPLOAD_LIMIT_BYTES,
         "extensions": EXTENSIONS,
         "accept": accept(),
-        "choices": options or {"languages": [], "models": [], "default_model": ""},
+        "choices": options or {"languages": [], "models": [], "default_model": "", "beams": []},
         "words": {**_target(), **_states(), **_buttons(), **_refusals(), **_said()},
     }
 
@@ -52,6 +52,12 @@ def _target() -> dict[str, str]:
         "english_only": _("English only"),
         "no_translation": _("no translation"),
         "translate": _("Translate into English"),
+        "more_options": _("More options"),
+        "recognition": _("Recognition"),
+        "hot_words": _("Names and terms"),
+        "hot_words_hint": _("They are recognised more easily. Separate them by commas."),
+        "prompt": _("Context"),
+        "prompt_hint": _("A few sentences as if said just before, in the language of the recording."),
         "uploads": _("Uploads"),
         "unfinished": _("Unfinished uploads: choose the file again to go on"),
         "kept": _("{percent} % is there, kept until {until}"),

@@ -21,9 +21,10 @@ from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.finish import REFUSALS
+from jobs.services.hints import HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import offers
-from jobs.services.options import stored_options
+from jobs.services.options import QUICK, THOROUGH, stored_options
 from jobs.services.part import PART_OF
 from jobs.services.retry import whole_run
 from jobs.states import FINAL, RunState
@@ -57,7 +58,7 @@ class Row:
 
 
 def rows(jobs: Sequence[Job]) -> list[Row]:
-    """In six queries at most however many there are."""
+    """In seven queries at most however many there are."""
     progress = progress_of([job.current_run for job in jobs if job.current_run], timezone.now())
     return [Row(job, job.current_run, _of(job.current_run, progress)) for job in jobs]
 
@@ -109,6 +110,7 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
         "has_text": has_text,
         "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
         "open": run is not None and run.state not in FINAL,
+        "asked": stored_options(run.options) if run else None,
         **_again(run),
         **_remarks(run),
         "history": _history(run) if run else [],
@@ -118,11 +120,13 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
     }
 
 
-def upload_options() -> dict[str, object]:
+def upload_options(beam: int = QUICK) -> dict[str, object]:
     """What can be chosen for a run, as JSON knows it, for forms and for the upload script.
 
     `{"languages": [[code, name], ...], "models": [{"name", "translates", "english_only"}, ...], "default_model": name,
-    "translates": whether any model does}`; the default model comes first. Names are in the active language.
+    "translates": whether any model does, "beams": [[number, name], ...], "prompt_limit" and "hot_words_limit" in
+    characters}`; the default model comes first, and the chosen `beam` is among the beams. Names are in the active
+    language.
     """
     models = [{"name": o.model, "translates": o.translates, "english_only": o.english_only} for o in offers()]
     rest = sorted((code for code in LANGUAGES if code not in FIRST_LANGUAGES), key=words.language)
@@ -131,6 +135,9 @@ def upload_options() -> dict[str, object]:
         "models": models,
         "default_model": models[0]["name"],
         "translates": any(model["translates"] for model in models),
+        "beams": [[beam, words.recognition(beam)] for beam in sorted({QUICK, THOROUGH, beam})],
+        "prompt_limit": PROMPT_CHARACTERS,
+        "hot_words_limit": HOT_WORDS_CHARACTERS,
     }
 
 
@@ -179,7 +186,8 @@ def _again(run: Run | None) -> dict[str, object]:
     """For "run again with other options": what can be chosen, and what was. A run under way costs no query."""
     if run is None or run.state not in FINAL:
         return {}
-    options, chosen = upload_options(), stored_options(whole_run(run).options)
+    chosen = stored_options(whole_run(run).options)
+    options = upload_options(chosen.beam)
     found: dict[str, object] = {"options": options, "chosen": chosen, "parts": run.state in PART_OF}
     part_chosen = replace(chosen, language=chosen.language or run.language, model=chosen.model or run.model)
     return found | {"part_options": {**options, "translates": False}, "part_chosen": part_chosen}
@@ -200,11 +208,9 @@ def _remark(entry: Mapping[str, Any]) -> dict[str, Any]:
     """`value` is what the button of the entry sends: where the part is, and the language to hear it in."""
     spoken = str(entry.get("language", ""))
     value = f"{entry['start']:.3f}-{entry['end']:.3f}" + (f"-{spoken}" if spoken else "")
-    act = (
-        _("Hear this part in %(language)s") % {"language": words.language(spoken)}
-        if spoken
-        else _("Hear this part again")
-    )
+    act = _("Hear this part again")
+    if spoken:
+        act = _("Hear this part in %(language)s") % {"language": words.language(spoken)}
     return {**entry, "sentence": words.remark(entry), "value": value, "act": act}
 
 

@@ -13,7 +13,6 @@ from os import fstat
 from typing import BinaryIO, cast
 from uuid import UUID
 
-from django.db import close_old_connections, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
@@ -22,7 +21,7 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts import audit
 from accounts.models import User
 from jobs.exports import export
-from jobs.exports.response import file_name, saved_as, streamed
+from jobs.exports.response import file_name, give_back, saved_as, streamed
 from jobs.listening import source_of
 from jobs.models import Job
 from jobs.ranges import Bytes, Unsatisfiable, asked
@@ -55,8 +54,7 @@ def media(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
             audit.note(audit.Kind.PLAYED, cast(User, request.user), job.pk, hourly=True)
             kept.pop_all()  # Django closes it with the response, also when the browser left before the end
     # A paused player holds its connection for hours. It may not hold one to the database as well.
-    if not connection.in_atomic_block:
-        close_old_connections()
+    give_back()
     return response
 
 

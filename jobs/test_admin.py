@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from jobs.models import Checkpoint, Job, Run, RunEvent, Segment, Upload, Window, Worker
+from jobs.services.options import Options
 from jobs.speaking import speak
 from jobs.states import RunState
 from jobs.uploads import store
@@ -132,6 +133,22 @@ def test_titles_are_for_those_with_the_right(staff: Callable[..., Client], opera
     assert "Very private.mp3" in operator.get(address(Job, "change", job.pk)).content.decode()
     assert "Very private.mp3" in operator.get(address(Upload, "changelist")).content.decode()
     assert str(job.pk) in operator.get(address(Job, "changelist"), {"q": "private"}).content.decode()
+
+
+def test_what_people_told_the_model_is_for_those_who_may_see_titles(
+    staff: Callable[..., Client], operator: Client, job: Job
+) -> None:
+    told = Options("de", prompt="A private talk.", hot_words="Łódź", beam=5).as_json()
+    Run.objects.update(options=told)
+    Upload.objects.update(options=told)
+    browser = staff("view_run", "view_upload")
+    for page in (address(Run, "change", job.runs.get().pk), address(Upload, "change", Upload.objects.get().pk)):
+        seen, hidden = operator.get(page).content.decode(), browser.get(page).content.decode()
+        assert "A private talk." in seen
+        assert "Łódź" in seen
+        assert "private" not in hidden
+        assert "Łódź" not in hidden
+        assert "beam" in hidden
 
 
 def test_pages_show_the_history_and_nobody_s_transcript(operator: Client, job: Job) -> None:

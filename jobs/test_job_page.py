@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from jobs.models import Job, Run, RunEvent
+from jobs.services.options import Options
 from jobs.speaking import speak
 
 Make = Callable[..., Job]
@@ -246,7 +247,7 @@ def test_run_again_makes_another_run_and_only_one(page: Client, alice: User, mak
     assert "being transcribed already" in answer.content.decode()
     assert [(run.number, run.state, run.options) for run in job.runs.order_by("number")] == [
         (1, "cancelled", {"language": "de"}),
-        (2, "queued", {"language": "de", "model": None, "task": "transcribe"}),
+        (2, "queued", Options("de").as_json()),
     ]
 
 
@@ -263,6 +264,22 @@ def test_run_again_with_other_options(page: Client, alice: User, make_job: Make,
     runs = job.runs.order_by("number")
     assert [(run.model, run.options.get("language")) for run in runs] == [("demo", "de"), ("turbo", None)]
     assert "Run again" not in text(page, job)  # while it is under way
+
+
+def test_what_a_run_was_told_is_said_and_offered_again(page: Client, alice: User, make_job: Make) -> None:
+    chosen = Options(prompt="A talk about <disks>.", hot_words="Łódź, NVMe", beam=3)
+    job = make_job(alice, state="succeeded", options=chosen.as_json())
+    html = text(page, job)
+    assert re.findall(r'<dd class="told">(.*?)</dd>', html) == ["Łódź, NVMe", "A talk about &lt;disks&gt;."]
+    form = html.split("Run again with other options")[1].split("</details>")[0]
+    assert '<option value="3" selected>Thorough (3)</option>' in form
+    assert ">A talk about &lt;disks&gt;.</textarea>" in form
+    page.post(f"/jobs/{job.pk}/again/", {"prompt": chosen.prompt, "hot_words": "Łódź", "beam": "5"})
+    again = job.runs.get(number=2)
+    assert again.options == Options(prompt=chosen.prompt, hot_words="Łódź", beam=5).as_json()
+    plain = text(page, make_job(alice, state="succeeded", options={"language": "de"}))
+    assert "told" not in plain
+    assert "<dt>Recognition" not in plain
 
 
 def test_a_translation_says_so(page: Client, alice: User, make_job: Make) -> None:

@@ -15,6 +15,7 @@ from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
 from jobs.services import begin, quality
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
+from jobs.services.options import QUICK, THOROUGH
 from jobs.states import FINAL, RunState
 from jobs.stored import said
 
@@ -71,6 +72,13 @@ ICONS = {
 def state(run: Run) -> str:
     """One word for the state."""
     return str(STATES[RunState(run.state)])
+
+
+def recognition(beam: int) -> str:
+    """How carefully the engine listens, from the number of hypotheses it follows."""
+    if beam == QUICK:
+        return _("Quick")
+    return _("Thorough, takes longer") if beam == THOROUGH else _("Thorough (%(beam)d)") % {"beam": beam}
 
 
 def stage(code: str) -> str:

@@ -1,5 +1,6 @@
 """For tests: routes as the URL conf names them, tables of who gets what there, and what an answer is called in one."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -49,3 +50,21 @@ def cell(status: int, location: str) -> str:
         return str(status)
     ways = {"/sign-in/?next=": "sign-in", "/admin/login/": "admin-in"}
     return next((name for start, name in ways.items() if location.startswith(start)), "onward")
+
+
+SHAPED = ("/api/", "/v1/", "/token/")
+"""Where scripts knock: every refusal there has one shape."""
+
+
+def misshapen(path: str, body: bytes) -> str:
+    """What is wrong with a refusal to a script; empty: nothing. Below /v1/ it has the shape of OpenAI's errors."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return f"{path} refused with {body[:80]!r}"
+    if path.startswith("/v1/"):
+        said = said.get("error", {})
+        whole = set(said) == {"message", "type", "code", "param"} and said["message"] and said["code"]
+    else:
+        whole = set(said) == {"code", "detail", "request_id"} and all(said.values())
+    return "" if whole else f"{path} refused with {said}"

@@ -6,12 +6,15 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, path, re_path, reverse
+from django.views import csrf
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from jobs.api import documents, facts, problems, recordings, transcripts
 from jobs.api.access import PersonRate, TokenRate
+from jobs.openai import views as openai
+from jobs.uploads.access import not_ours
 from transcribe.theme import views
 
 type View = Callable[..., Any]
@@ -59,15 +62,26 @@ def not_there(request: HttpRequest) -> HttpResponse:
     return problems.problem(request, 404, "not_found", "There is no such address. See docs/api.md for those there are.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: JSON for the upload page's script, a page for people."""
+    if request.path == reverse("island-token"):
+        refusal = not_ours()
+        return problems.problem(request, refusal.status, refusal.code, refusal.detail)
+    return csrf.csrf_failure(request, reason)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: JSON for scripts, a page for people."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/token/")):
         return problems.problem(request, 500, *problems.EXAMPLES[500])
+    if request.path.startswith("/v1/"):
+        return openai.refused(openai.Failed(problems.EXAMPLES[500][1]))
     return views.server_error(request)
 
 
 def _open(pattern: Any) -> URLPattern:
-    pattern.callback = for_tokens(pattern.callback)
+    root = pattern.name == "api-root"  # ninja's own says with a page that there is nothing
+    pattern.callback = not_there if root else for_tokens(pattern.callback)
     return pattern  # type: ignore[no-any-return]
 
 

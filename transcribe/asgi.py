@@ -11,6 +11,8 @@ def build() -> ProtocolTypeRouter:
     """The whole application. Our modules are imported here because they need Django to be set up."""
     django: Any = get_asgi_application()
 
+    from django.conf import settings
+
     from accounts.tokens import reader, uploader
     from jobs.events import EventsDoor
     from jobs.openai.door import AudioDoor
@@ -22,9 +24,11 @@ def build() -> ProtocolTypeRouter:
     from transcribe.gate import Gate
     from transcribe.headers import WithHeaders
     from transcribe.origin import same_origin
+    from transcribe.postgres.base import idle
     from transcribe.request_id import WithRequestId
 
     refuse_unsafe()
+    idle.most = settings.DATABASE_IDLE_CONNECTIONS
     doors: dict[str, App] = {
         "/api/v1/upload": UploadDoor(uploader),
         "/api/v1/uploads/": TusDoor(uploader),

@@ -21,7 +21,7 @@ from accounts.sessions import digest
 from jobs.models import Checkpoint, Job, Run, RunEvent, Upload, Worker
 from jobs.samples import SAMPLES
 from jobs.speaking import speak
-from transcribe.access import PEOPLE, Row, address, cell, routes, table
+from transcribe.access import PEOPLE, SHAPED, Row, address, cell, misshapen, routes, table
 from transcribe.access_tables import FOR_BROWSERS, FOR_SCRIPTS, MODELS
 from transcribe.test_access_doors import DOORS
 
@@ -127,6 +127,8 @@ def ask(row: Row, who: str, values: dict[str, Any], headers: dict[str, str]) -> 
         if who != "anonymous" and "text/html" in answer.get("Content-Type", ""):
             assert "no-store" in answer["Cache-Control"], path  # nothing for the back button
             assert "unsafe" not in answer["Content-Security-Policy"], path
+        if answer.status_code >= 400 and path.startswith(SHAPED):
+            assert not misshapen(path, body)
         transaction.set_rollback(True)
     return cell(answer.status_code, answer.get("Location", ""))
 

@@ -1,5 +1,6 @@
 """Who gets what at the raw ASGI doors and the sockets, through the whole application. One without a row here fails."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -14,7 +15,7 @@ from accounts.models import User
 from jobs.live import hub
 from jobs.models import Job, Upload
 from jobs.routing import live
-from transcribe.access import PEOPLE, table
+from transcribe.access import PEOPLE, misshapen, table
 from transcribe.asgi import application
 from transcribe.serving import Communicator
 
@@ -123,7 +124,7 @@ def _disable(people: dict[str, User]) -> None:
 
 
 async def knock(door: Door, headers: dict[str, str], values: Mapping[str, object]) -> tuple[int, dict[str, str]]:
-    """Status and headers of the answer."""
+    """Status and headers of the answer; a refusal has its shape, and names the request as its head does."""
     sent = {"host": "127.0.0.1", "content-length": str(len(door.body)), **door.headers, **headers}
     scope = {
         "type": "http",
@@ -137,9 +138,14 @@ async def knock(door: Door, headers: dict[str, str], values: Mapping[str, object
     talk = Communicator(application, scope)
     await talk.send_input({"type": "http.request", "body": door.body, "more_body": False})
     start = await talk.receive_output(20)
+    told = {name.decode(): value.decode() for name, value in start["headers"]}
+    if start["status"] >= 400 and door.method != "HEAD":
+        body = (await talk.receive_output(20))["body"]
+        assert not misshapen(door.path, body)
+        assert door.path.startswith("/v1/") or json.loads(body)["request_id"] == told["x-request-id"]
     await talk.send_input({"type": "http.disconnect"})
     await talk.wait(20)
-    return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], told
 
 
 async def deviations(people: dict[str, dict[str, str]], wanted_of: Callable[[str, str], str], job: Job) -> list[str]:

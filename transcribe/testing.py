@@ -138,9 +138,7 @@ def pytest_configure() -> None:
     """What tests need otherwise than production does."""
     from django.conf import settings
 
-    from jobs.uploads import threads
-
-    threads.KEEP_CONNECTIONS = False
+    settings.DATABASE_IDLE_CONNECTIONS = 0  # their database is dropped in the end
 
     # Passwords of the cast need no strong hash; the real one costs half a second for each test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

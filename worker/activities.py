@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
+from jobs.services.options import stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
 from worker import contract
@@ -59,13 +60,18 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass
 class Activities:
-    """Bodies bound to this worker's engine slots and its presence."""
+    """Bodies bound to this worker's presence and to its engine slots for one model."""
 
     pool: SlotPool
     presence: Presence
 
     def __post_init__(self) -> None:
         self._decoding = threading.Lock()  # one decode at a time for each worker
+
+    @property
+    def queue(self) -> str:
+        """Of this model."""
+        return contract.transcribe_queue(self.pool.loaded.model)
 
     def on_media(self) -> list[Callable[..., Any]]:
         """Bodies for the media queue."""
@@ -129,7 +135,7 @@ class Activities:
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
             pieces = _spread([_piece(w) for w in run.windows.to_hear()], VOTING_WINDOWS)
-            with self.pool.slot() as slot:
+            with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
             plan.store_language(run.pk, vote.language, vote.probability)
@@ -142,7 +148,7 @@ class Activities:
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
             decode_samples(run, watch)
             self._check_weights(run)
-            with self.pool.slot() as slot:
+            with self.pool.slot(watch.poll) as slot:
                 while batch := windows.next_batch(run.pk, ref.span):
                     watch.leave_at_shutdown()
                     self._hear_batch(run, slot, batch, watch)
@@ -179,7 +185,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = Options(language=run.heard_language, seed=run.number, task=run.task)
+        options = _options(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
@@ -204,6 +210,19 @@ def warm(slot: Slot, watch: Watch) -> None:
         slot.warm(watch.poll)
     except EngineRefused as refusal:
         raise EngineAway(refusal.code) from refusal
+
+
+def _options(run: Run) -> Options:
+    """Read from the row: people's text is in no payload."""
+    asked = stored_options(run.options)
+    return Options(
+        language=run.heard_language,
+        seed=run.number,
+        task=run.task,
+        beam=asked.beam,
+        prompt=asked.prompt,
+        hot_words=asked.hot_words,
+    )
 
 
 def _piece(window: Window) -> Piece:

@@ -9,8 +9,6 @@ interface Props {
   onChange: (options: Options) => void;
 }
 
-export const DEFAULTS: Options = { language: "", model: "", task: "" };
-
 /** What holds for the files added from now on. */
 export function OptionsPanel({ choices, options, say, onChange }: Props) {
   const model = choices.models.find((one) => one.name === (options.model || choices.default_model));
@@ -43,6 +41,33 @@ export function OptionsPanel({ choices, options, say, onChange }: Props) {
           <span>{say("translate")}</span>
         </label>
       )}
+      <MoreOptions {...{ choices, options, say, onChange }} />
+    </details>
+  );
+}
+
+/** What few people need, and who does reads about it. */
+function MoreOptions({ choices, options, say, onChange }: Props) {
+  const written = (name: "hot_words" | "prompt", limit: number | undefined, rows: number) => (
+    <label className="field">
+      <span>{say(name)}</span>
+      <textarea className="textarea" rows={rows} maxLength={limit} aria-describedby={`island-${name}`} value={options[name]} onChange={(event) => onChange({ ...options, [name]: event.target.value })} />
+      <small className="hint" id={`island-${name}`}>{say(`${name}_hint`)}</small>
+    </label>
+  );
+  return (
+    <details className="more-options">
+      <summary>{say("more_options")}</summary>
+      <label className="field">
+        <span>{say("recognition")}</span>
+        <select className="select" value={options.beam} onChange={(event) => onChange({ ...options, beam: event.target.value })}>
+          {choices.beams.map(([beam, name], index) => (
+            <option key={beam} value={index ? String(beam) : ""}>{name}</option>
+          ))}
+        </select>
+      </label>
+      {written("hot_words", choices.hot_words_limit, 2)}
+      {written("prompt", choices.prompt_limit, 3)}
     </details>
   );
 }

@@ -2,7 +2,7 @@ import { cleanup, render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { act } from "react";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Options } from "./machine";
+import { DEFAULTS, type Options } from "./machine";
 import type { Settings } from "./settings";
 import type { Hear, Transport, Unfinished } from "./transport";
 import { UploadIsland } from "./UploadIsland";
@@ -18,6 +18,9 @@ const SETTINGS: Settings = {
       { name: "turbo", translates: false, english_only: false },
     ],
     default_model: "small",
+    beams: [[1, "Quick"], [5, "Thorough"]],
+    prompt_limit: 800,
+    hot_words_limit: 400,
   },
   words: { pause_named: "Pause {name}", resume_named: "Go on with {name}", cancel_named: "Cancel {name}", remove_named: "Remove {name}",
     retry_named: "Try {name} again", too_large: "Larger than {limit}.", said_quarter: "{name} {percent}", discard_named: "Discard {name}" },
@@ -139,9 +142,18 @@ describe("the island", () => {
     expect(screen.queryByLabelText("translate")).toBeNull();
     await userEvent.upload(input(), file("b.mp3"));
     expect(transport.sent.map(({ options }) => options)).toEqual([
-      { language: "de", model: "", task: "translate" },
-      { language: "de", model: "turbo", task: "" },
+      { ...DEFAULTS, language: "de", task: "translate" },
+      { ...DEFAULTS, language: "de", model: "turbo" },
     ]);
+  });
+
+  it("asks for what is written under more options", async () => {
+    await open();
+    await userEvent.selectOptions(screen.getByLabelText("recognition"), "Thorough");
+    await userEvent.type(screen.getByLabelText(/^hot_words/), "Łódź, NVMe");
+    await userEvent.type(screen.getByLabelText(/^prompt/), "A talk.");
+    await userEvent.upload(input(), file("a.mp3"));
+    expect(transport.sent[0]!.options).toEqual({ ...DEFAULTS, beam: "5", hot_words: "Łódź, NVMe", prompt: "A talk." });
   });
 
   it("shows what the server kept until its file is chosen, or it is discarded", async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { announcement } from "./announce";
-import { created, next, type Event, type Upload } from "./machine";
+import { created, DEFAULTS, next, type Event, type Upload } from "./machine";
 
 const FILE = new File([new Uint8Array(1000)], "talk.mp3");
 const say = (key: string, values = {}) => [key, ...Object.values(values)].join("|");
 
 function told(events: Event[]): (string | null)[] {
-  let upload: Upload = created("1", FILE, { language: "", model: "", task: "" });
+  let upload: Upload = created("1", FILE, DEFAULTS);
   return events.map((event) => {
     const before = upload;
     upload = next(before, event);
@@ -36,7 +36,7 @@ describe("what is read out", () => {
   });
 
   it("is a refusal of a file just added", () => {
-    const refused = created("1", FILE, { language: "", model: "", task: "" }, "Empty.");
+    const refused = created("1", FILE, DEFAULTS, "Empty.");
     expect(announcement(undefined, refused, say)).toBe("said_problem|talk.mp3|Empty.");
   });
 });

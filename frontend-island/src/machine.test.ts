@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { can, created, isFlying, isOver, isUnderway, MOVES, next, pace, percent, startable, type Event, type State, type Upload } from "./machine";
+import { can, created, DEFAULTS, isFlying, isOver, isUnderway, MOVES, next, pace, percent, startable, type Event, type State, type Upload } from "./machine";
 
 const FILE = new File([new Uint8Array(1000)], "talk.mp3", { type: "audio/mpeg" });
-const OPTIONS = { language: "", model: "", task: "" };
 const STATES: State[] = ["waiting", "starting", "uploading", "retrying", "finishing", "paused", "done", "refused", "failed", "cancelled"];
 const EVENTS: Record<Event["type"], Event> = {
   start: { type: "start" },
@@ -31,7 +30,7 @@ const TABLE: Record<State, string> = {
 };
 
 function inState(state: State, fields: Partial<Upload> = {}): Upload {
-  return { ...created("1", FILE, OPTIONS), state, ...fields };
+  return { ...created("1", FILE, DEFAULTS), state, ...fields };
 }
 
 describe("the table of moves", () => {
@@ -55,7 +54,7 @@ describe("the table of moves", () => {
 
 describe("what an upload carries along", () => {
   it("is refused from the start with its reason", () => {
-    expect(created("1", FILE, OPTIONS, "Too large.")).toMatchObject({ state: "refused", reason: "Too large." });
+    expect(created("1", FILE, DEFAULTS, "Too large.")).toMatchObject({ state: "refused", reason: "Too large." });
   });
 
   it("finishes when the last byte is on its way, and travels again when the server has less", () => {

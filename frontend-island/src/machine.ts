@@ -4,7 +4,12 @@ export interface Options {
   language: string;
   model: string;
   task: string;
+  prompt: string;
+  hot_words: string;
+  beam: string;
 }
+
+export const DEFAULTS: Options = { language: "", model: "", task: "", prompt: "", hot_words: "", beam: "" };
 
 export type State =
   | "waiting" // for a place among those in flight

@@ -1,6 +1,7 @@
 // What the real server of the browser tests does not do on request: proxies that fail, tokens that end, full disks.
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Credentials } from "./credentials";
+import { DEFAULTS } from "./machine";
 import { TusTransport } from "./tus";
 
 interface Asked {
@@ -84,7 +85,7 @@ async function heard(...given: Answer[]): Promise<string[]> {
   const said: string[] = [];
   const transport = new TusTransport(BASE, new Credentials("/token/", "alice"));
   await new Promise<void>((resolve) => {
-    transport.send(FILE, { language: "de", model: "", task: "" }, {
+    transport.send(FILE, { ...DEFAULTS, language: "de", hot_words: "Łódź" }, {
       progress: () => {},
       lost: () => {
         said.push("lost");
@@ -104,7 +105,7 @@ describe("an upload", () => {
     expect(await heard(CREATED, WHOLE)).toEqual(["done /jobs/1/"]);
     expect(lines()).toEqual(["POST ", "PATCH 1"]);
     expect(asked[0]?.headers["Upload-Metadata"]).toBe(
-      `filename ${btoa("talk.mp3")},modified ${btoa("5")},language ${btoa("de")}`,
+      `filename ${btoa("talk.mp3")},modified ${btoa("5")},language ${btoa("de")},hot_words xYHDs2TFug==`,
     );
     expect(asked[1]).toMatchObject({ size: 1000, headers: { Authorization: "Bearer t1", "Upload-Offset": "0" } });
     expect(Object.keys(localStorage)).toEqual(["upload-token"]);
@@ -181,7 +182,7 @@ describe("a person who stops it", () => {
     const hear = { progress: note("progress"), lost: note("lost"), done: note("done"), refused: note("refused") };
     const transport = new TusTransport(BASE, new Credentials("/token/", "alice"));
     answers = [CREATED, WHOLE];
-    transport.send(FILE, { language: "", model: "", task: "" }, hear).pause();
+    transport.send(FILE, DEFAULTS, hear).pause();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect([said, asked]).toEqual([[], []]);
   });

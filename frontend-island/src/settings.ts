@@ -12,6 +12,9 @@ export interface Choices {
   languages: [code: string, name: string][];
   models: Model[]; // empty: the server chooses
   default_model: string;
+  beams: [beam: number, name: string][]; // the first one is the default
+  prompt_limit?: number; // characters
+  hot_words_limit?: number;
 }
 
 export interface Settings extends Limits {

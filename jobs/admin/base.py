@@ -9,10 +9,11 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.noted import Noted
 from jobs.errors import JobError
+from jobs.services.options import PRIVATE
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -54,6 +55,18 @@ class TitledAdmin(EvidenceAdmin):
     def get_search_fields(self, request: HttpRequest) -> Any:
         found = super().get_search_fields(request)
         return (*found, "title") if may_see_titles(request) else found
+
+
+class OptionedAdmin(EvidenceAdmin):
+    """Of rows with `options`: what people wrote in them themselves is shown to those alone who may see titles."""
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        names = super().get_fields(request, obj)
+        return names if may_see_titles(request) else ["chosen" if name == "options" else name for name in names]
+
+    @admin.display(description=gettext_lazy("options"))
+    def chosen(self, row: Any) -> dict[str, object]:
+        return {name: value for name, value in row.options.items() if name not in PRIVATE}
 
 
 def may_see_titles(request: HttpRequest) -> bool:

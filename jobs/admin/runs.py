@@ -4,14 +4,14 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from jobs import words
-from jobs.admin.base import EvidenceAdmin
+from jobs.admin.base import EvidenceAdmin, OptionedAdmin
 from jobs.admin.filters import DateFilter, LanguageOfRun, ModelOfRun, OwnerOfRun, StateOfRun
 from jobs.admin.recordings import cause_of, history
 from jobs.models import Run, RunEvent, Window
 
 
 @admin.register(Run)
-class RunAdmin(EvidenceAdmin):
+class RunAdmin(OptionedAdmin):
     list_display = (
         "short_id", "recording", "number", "state_word", "stage", "model", "language", "reason", "restarts",
         "created_at",
@@ -24,7 +24,7 @@ class RunAdmin(EvidenceAdmin):
         "language_probability", "warnings", "restarts", "created_at", "admitted_at", "started_at", "finished_at",
         "history",
     )  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = (*fields, "chosen")
 
     @admin.display(description=gettext_lazy("transcription"), ordering="pk")
     def short_id(self, run: Run) -> str:

@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy
 
 from jobs import words
-from jobs.admin.base import TitledAdmin, carry_out
+from jobs.admin.base import OptionedAdmin, TitledAdmin, carry_out
 from jobs.admin.filters import DateFilter, OwnerFilter
 from jobs.errors import Conflict
 from jobs.models import Upload
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.1
 
 
 @admin.register(Upload)
-class UploadAdmin(TitledAdmin):
+class UploadAdmin(TitledAdmin, OptionedAdmin):
     """Those that became a recording are not listed: their recording is."""
 
     list_display = ("id", "owner", "size", "received", "age", "expires_at", "resumable")
@@ -31,7 +31,7 @@ class UploadAdmin(TitledAdmin):
     ordering = ("-created_at",)
     search_fields = ("id__startswith", "owner__username")
     fields = ("id", "owner", "size", "received", "created_at", "expires_at", "resumable", "options")
-    readonly_fields = fields
+    readonly_fields = (*fields, "chosen")
     actions = ("discard",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Upload]:

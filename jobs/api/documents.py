@@ -26,7 +26,8 @@ def complete(document: Json) -> Json:
     schemas = document["components"]["schemas"]
     document["paths"] |= doors.paths(document["paths"]["/api/v1/jobs"]["get"]["security"])
     download = document["paths"]["/api/v1/jobs/{job_id}/download"]["get"]["responses"][200]
-    download["content"] = {form.content_type: {"schema": {"type": "string"}} for form in FORMATS.values()}
+    kinds = {form.content_type: "object" if name == "json" else "string" for name, form in FORMATS.items()}
+    download["content"] = {content_type: {"schema": {"type": kind}} for content_type, kind in kinds.items()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _complete_operation(operation, schemas)

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
+from jobs.services.options import FIELDS, MOST, QUICK
+
 type Json = dict[str, Any]
 
 TEXT: Json = {"type": "string"}
@@ -48,7 +50,8 @@ def paths(security: list[Json]) -> dict[str, Json]:
 
 
 def _one_shot() -> Json:
-    fields = {"file": {"type": "string", "format": "binary"}, "language": TEXT, "model": TEXT, "task": TEXT}
+    beams = {"type": "string", "enum": [str(beam) for beam in range(QUICK, MOST + 1)]}
+    fields = {"file": {"type": "string", "format": "binary"}, **dict.fromkeys(FIELDS, TEXT), "beam": beams}
     form = {"type": "object", "required": ["file"], "properties": fields}
     done = {"id": UUID, "url": TEXT, "state": TEXT}
     return {

@@ -11,6 +11,7 @@ from jobs import words
 from jobs.api.schemas import EntryOut, EventOut, JobOut, PartOut, ReportOut, RunDetail, RunOut, SegmentOut, Warning
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
+from jobs.services.options import stored_options
 from jobs.states import RunState
 
 
@@ -41,6 +42,8 @@ def _job_out(job: Job, progress: Progress) -> JobOut:
         state=RunState(run.state) if run else None,
         percent=100 if done else progress.percent,
         seconds_left=progress.left,
+        work_seconds=progress.work,
+        finish_at=progress.finish,
         place=progress.place,
         run=run_out(run) if run else None,
     )
@@ -52,7 +55,9 @@ def run_out(run: Run) -> RunOut:
 
 def run_detail(run: Run) -> RunDetail:
     """With the history: one query more."""
-    return RunDetail(**_run_fields(run), history=[_event_out(event) for event in run.events.order_by("pk")])
+    asked = stored_options(run.options)
+    history = [_event_out(event) for event in run.events.order_by("pk")]
+    return RunDetail(**_run_fields(run), prompt=asked.prompt, hot_words=asked.hot_words, history=history)
 
 
 def segment_out(segment: Segment) -> SegmentOut:
@@ -93,6 +98,7 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "language": run.language or None,
         "text_language": run.text_language or None,
         "language_probability": run.language_probability,
+        "beam": stored_options(run.options).beam,
         "reason": run.reason or None,
         "detail": words.why(run) or None,
         "warnings": [Warning(code=one["code"], detail=one["detail"]) for one in run.warnings],

@@ -9,9 +9,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from jobs.services.hints import HOT_WORDS, HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
+from jobs.services.options import MOST, QUICK, THOROUGH
 from jobs.states import RunState
 
 Task = Literal["transcribe", "translate"]
+PROMPT = "Text as if said just before the recording: it bends the odds towards its topic and style."
+NAMES = "Names and terms to expect, parted by commas or lines."
+BEAM = "Hypotheses followed at once: 1 is quick,"
+TALK = "A talk about the storage of our servers."
 
 
 class Problem(BaseModel):
@@ -30,6 +36,13 @@ class OptionsIn(BaseModel):
     language: str | None = Field(None, description="Code of the spoken language; null: found out.", examples=["de"])
     model: str | None = Field(None, description="One of `GET /api/v1/models`; null: the default.", examples=["base"])
     task: Task = Field("transcribe", description="`translate`: into English, where the model can.")
+    prompt: str = Field("", description=f"{PROMPT} At most {PROMPT_CHARACTERS} characters.", examples=[TALK])
+    hot_words: str = Field(
+        "",
+        description=f"{NAMES} At most {HOT_WORDS} of them, {HOT_WORDS_CHARACTERS} characters.",
+        examples=["Ngozi Adeyemi, NVMe, Bad Aibling"],
+    )
+    beam: int = Field(QUICK, description=f"{BEAM} {THOROUGH} is thorough and takes longer.", ge=QUICK, le=MOST)
 
 
 class RunIn(OptionsIn):
@@ -66,6 +79,7 @@ class RunOut(BaseModel):
     language_probability: float | None = Field(
         description="0 to 1 where it was heard; null where chosen.", examples=[0.98]
     )
+    beam: int = Field(description="As asked for.", examples=[1])
     reason: str | None = Field(description="Code of the failure.", examples=[None])
     detail: str | None = Field(description="The failure as a sentence.", examples=[None])
     warnings: list[Warning]
@@ -87,6 +101,8 @@ class EventOut(BaseModel):
 
 
 class RunDetail(RunOut):
+    prompt: str = Field(description=PROMPT, examples=[TALK])
+    hot_words: str = Field(description=NAMES, examples=["Ngozi Adeyemi, NVMe"])
     history: list[EventOut]
 
 
@@ -105,6 +121,11 @@ class JobOut(BaseModel):
         description="0 to 100 of the speech heard; null before the plan is known.", examples=[42]
     )
     seconds_left: float | None = Field(description="From measured speed.", examples=[95.0])
+    work_seconds: float | None = Field(
+        description="What all of it takes the workers there are, from their measured speed; while it runs.",
+        examples=[720.0],
+    )
+    finish_at: datetime | None = Field(description="About when it will be done; null: nobody can say now.")
     place: int | None = Field(
         description="In the queue, 1 is next; 0: no worker has the model; -1: no worker runs.", examples=[None]
     )

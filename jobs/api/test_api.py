@@ -1,5 +1,6 @@
 """The REST API over Django's own test client: what each call answers, who may make it, and how refusals look."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ from django.utils import timezone
 from accounts import personal
 from accounts.grants import Grant
 from accounts.models import User
-from jobs.models import Job, Run, Segment, Window
+from jobs.models import Job, Run, Segment, Window, Worker
 from jobs.states import RunState
 
 ALL = frozenset(Grant)
@@ -102,12 +103,13 @@ def test_a_query_that_cannot_be_meant_is_refused(script: Script, query: str, sta
 
 
 def test_lists_cost_the_same_number_of_queries_whatever_their_length(
-    script: Script, alice: User, make_job: MakeJob, django_assert_num_queries: Any
+    script: Script, alice: User, make_job: MakeJob, make_worker: Callable[..., Worker], django_assert_num_queries: Any
 ) -> None:
+    make_worker("demo")
     script.get("/jobs")  # notes the token's use
     for i in range(12):
         make_job(alice, state=(RunState.RUNNING, RunState.QUEUED)[i % 2])
-    with django_assert_num_queries(7) as one:
+    with django_assert_num_queries(9) as one:
         script.get("/jobs?limit=2")
     with django_assert_num_queries(len(one)):
         script.get("/jobs?limit=12")
@@ -174,9 +176,13 @@ def test_run_again_takes_other_options(script: Script, alice: User, make_job: Ma
     assert script.post(f"/jobs/{job.pk}/retry", '{"language": "xx"}').json()["code"] == "bad_language"
     assert script.post(f"/jobs/{job.pk}/retry", '{"task": "sing"}').status_code == 422
     assert script.post(f"/jobs/{job.pk}/retry", "{").json()["code"] == "bad_request"
-    answer = script.post(f"/jobs/{job.pk}/retry", '{"language": "de"}')
-    assert answer.status_code == 201
+    assert script.post(f"/jobs/{job.pk}/retry", '{"beam": 9}').status_code == 422
+    asked = {"language": "de", "prompt": "A talk.\n", "hot_words": "Łódź\nNVMe", "beam": 5}
+    answer = script.post(f"/jobs/{job.pk}/retry", json.dumps(asked))
+    assert (answer.status_code, answer.json()["beam"]) == (201, 5)
     assert Run.objects.get(pk=answer.json()["id"]).options["language"] == "de"
+    detail = script.get(f"/jobs/{job.pk}/runs/2").json()
+    assert (detail["prompt"], detail["hot_words"], detail["beam"]) == ("A talk.", "Łódź, NVMe", 5)
     assert script.post(f"/jobs/{job.pk}/retry").status_code == 409
 
 

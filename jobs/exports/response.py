@@ -7,6 +7,7 @@ from itertools import islice
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections, connection
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -45,10 +46,19 @@ def _unsafe(character: str) -> bool:
 
 
 async def _stepwise(chunks: Iterator[str]) -> AsyncIterator[str]:
-    """A block of chunks at a time from the database thread."""
+    """A block of chunks at a time from the database thread. Between two, a slow reader holds no connection there."""
     while block := await sync_to_async(_block)(chunks):
         yield block
 
 
 def _block(chunks: Iterator[str]) -> str:
-    return "".join(islice(chunks, 500))
+    try:
+        return "".join(islice(chunks, 500))
+    finally:
+        give_back()
+
+
+def give_back() -> None:
+    """The database connection, while an answer is being read: that can take hours."""
+    if not connection.in_atomic_block:  # in tests
+        close_old_connections()

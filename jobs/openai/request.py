@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.errors import BadUpload
-from jobs.services.options import Options, read_options
+from jobs.services.hints import last_of
+from jobs.services.options import FIELDS, Options, read_options
 
 FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 THEIR_MODELS = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe")  # here: the default one
@@ -19,10 +20,15 @@ class Asked:
 
 
 def options_of(fields: Mapping[str, str], task: str) -> Options:
-    """The run's options. `prompt` and `temperature` are taken and change nothing. Raises JobError."""
+    """The run's options. Raises JobError.
+
+    Of a long `prompt` the end counts, as theirs. `hot_words` and `beam` are ours. `temperature` changes nothing: ours
+    begins at 0 and rises where the text is not believed, which is what theirs does at 0.
+    """
     model = fields.get("model", "")
-    chosen = "" if model in THEIR_MODELS else model
-    return read_options({"language": fields.get("language", ""), "model": chosen, "task": task})
+    asked = {name: fields.get(name, "") for name in FIELDS}
+    asked |= {"model": "" if model in THEIR_MODELS else model, "prompt": last_of(asked["prompt"]), "task": task}
+    return read_options(asked)
 
 
 def asked(fields: Mapping[str, str]) -> Asked:

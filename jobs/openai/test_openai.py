@@ -17,6 +17,7 @@ from jobs.models import Job, Run
 from jobs.openai.door import AudioDoor
 from jobs.services.cancel import cancel, finish_cancel
 from jobs.services.finish import fail
+from jobs.services.options import Options
 from jobs.uploads.wire import Scope
 from transcribe.serving import Communicator, Server
 
@@ -66,6 +67,20 @@ def test_verbose_json(client: OpenAI) -> None:
     assert (answer.segments[2].seek, answer.segments[2].avg_logprob) == (1000, -0.2)
 
 
+def test_prompt_hot_words_and_beam_go_with_the_run(client: OpenAI) -> None:
+    """Of a prompt longer than ours may be, the end counts, as theirs; temperature changes nothing."""
+    with worker(hear):
+        client.audio.transcriptions.create(
+            model="whisper-1",
+            file=RECORDING,
+            prompt="word " * 200 + "end.",
+            temperature=0.2,
+            extra_body={"hot_words": "Łódź\nNVMe", "beam": 5},
+        )
+    told = Run.objects.get().options
+    assert told == Options(prompt="word " * 159 + "end.", hot_words="Łódź, NVMe", beam=5).as_json()
+
+
 def test_a_translation_is_one(client: OpenAI) -> None:
     with worker(hear), pytest.warns(DeprecationWarning, match="deprecated"):  # the client says so of its whole method
         client.audio.translations.create(model="whisper-1", file=RECORDING)
@@ -109,6 +124,7 @@ def test_a_cancelled_one_is_not_sent_again(client: OpenAI) -> None:
     [
         ({"model": "gpt-99"}, "model_not_offered"),
         ({"model": "whisper-1", "language": "xx"}, "bad_language"),
+        ({"model": "whisper-1", "extra_body": {"beam": 9}}, "bad_beam"),
         ({"model": "whisper-1", "response_format": "diarized_json"}, "bad_format"),
         ({"model": "whisper-1", "timestamp_granularities": ["word"]}, "no_word_times"),
     ],

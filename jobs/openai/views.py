@@ -5,14 +5,21 @@ from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
 from accounts.grants import Grant, TokenError
 from accounts.tokens import authenticate_request, require
 from jobs.errors import JobError, NotFound
 from jobs.openai.answers import refusal
 from jobs.services.offers import offers
-from jobs.uploads.refusals import NotSignedIn
+from jobs.uploads.refusals import NotSignedIn, WrongMethod
+
+
+class Failed(JobError):
+    """An error of ours that nobody foresaw."""
+
+    code, status = "server_error", 500
+
 
 type View = Callable[..., dict[str, object]]
 
@@ -21,16 +28,31 @@ def for_tokens(view: View) -> Callable[..., HttpResponse]:
     """A view that answers with a dict, opened by a bearer token with `jobs:read`; refusals in OpenAI's form."""
 
     @login_not_required
-    @require_safe
+    @csrf_exempt
     @wraps(view)
     def answer(request: HttpRequest, *args: object, **named: object) -> HttpResponse:
         try:
+            if request.method not in ("GET", "HEAD"):
+                raise WrongMethod("Ask for models with GET.")
             _check(request)
             return JsonResponse(view(request, *args, **named))
         except JobError as error:
-            return JsonResponse(refusal(error), status=error.status)
+            return refused(error)
 
     return answer
+
+
+def refused(error: JobError) -> HttpResponse:
+    """In OpenAI's form."""
+    allowed = {"Allow": "GET, HEAD"} if error.status == 405 else {}
+    return JsonResponse(refusal(error), status=error.status, headers=allowed)
+
+
+@login_not_required
+@csrf_exempt
+def not_there(request: HttpRequest) -> HttpResponse:
+    """Clients of theirs get their form for an address that is not offered here, too."""
+    return refused(NotFound("There is no such address. See docs/api.md for those there are."))
 
 
 @for_tokens

@@ -1,16 +1,19 @@
 """What a person may choose for a run; stored at submission and never changed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jobs.errors import JobError
+from jobs.services.hints import read_hot_words, read_prompt
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import Offer, offers
 
 TRANSCRIBE, TRANSLATE = "transcribe", "translate"
 TASKS = (TRANSCRIBE, TRANSLATE)
-FIELDS = ("language", "model", "task")  # as forms, tus metadata and stored rows name them
+QUICK, THOROUGH, MOST = 1, 5, 8  # hypotheses followed at once
+FIELDS = ("language", "model", "task", "prompt", "hot_words", "beam")  # as forms, tus metadata and stored rows say
+PRIVATE = ("prompt", "hot_words")  # people's own text: in no log, and no operator's without the right to see titles
 
 
 @dataclass(frozen=True)
@@ -18,17 +21,24 @@ class Options:
     language: str | None = None  # a Whisper language code; None: decided by vote over the speech
     model: str | None = None  # None: the default one when the run is queued
     task: str = TRANSCRIBE  # or TRANSLATE: into English
+    prompt: str = ""  # as if said before the recording
+    hot_words: str = ""  # names and terms to expect, parted by commas
+    beam: int = QUICK  # up to MOST; people choose between QUICK and THOROUGH
 
-    def as_json(self) -> dict[str, str | None]:
+    def as_json(self) -> dict[str, str | int | None]:
         return asdict(self)
 
 
 def read_options(fields: Mapping[str, Any]) -> Options:
     """Options from a form, upload metadata or a command; missing and empty fields mean the default.
 
-    Raises JobError: `bad_language`, `bad_task`, and what `check_options` raises. Asks the database.
+    Raises JobError: `bad_language`, `bad_task`, `bad_beam`, and what `jobs.services.hints` and `check_options` raise.
+    Asks the database.
     """
-    options = stored_options(fields)
+    asked = {name: str(fields.get(name) or "") for name in FIELDS}  # by `get`: Django's form data unpack as lists
+    asked |= {"prompt": read_prompt(asked["prompt"]), "hot_words": read_hot_words(asked["hot_words"])}
+    _check_beam(asked["beam"])
+    options = stored_options(asked)
     if options.language is not None and options.language not in LANGUAGES:
         raise JobError(
             "There is no language “%(language)s”. Use a code such as en or de.",
@@ -48,13 +58,28 @@ def stored_options(fields: Mapping[str, Any]) -> Options:
     workers of that time may be gone, and an upload must not be lost over it."""
     said = {name: str(fields.get(name) or "").strip() for name in FIELDS}
     return Options(
-        language=said["language"].lower() or None, model=said["model"] or None, task=said["task"].lower() or TRANSCRIBE
+        language=said["language"].lower() or None,
+        model=said["model"] or None,
+        task=said["task"].lower() or TRANSCRIBE,
+        prompt=said["prompt"],
+        hot_words=said["hot_words"],
+        beam=int(said["beam"] or QUICK),
     )
+
+
+def _check_beam(said: str) -> None:
+    if said.strip() not in ("", *map(str, range(QUICK, MOST + 1))):
+        raise JobError(
+            "There is no beam “%(beam)s”. Choose a number from 1 (quick) to %(most)d.",
+            code="bad_beam",
+            beam=said[:20],
+            most=MOST,
+        )
 
 
 def check_options(options: Options) -> None:
     """Raises JobError: `model_not_offered`, `english_only` or `cannot_translate`. Asks the database."""
-    if options in (Options(), Options("en")):
+    if replace(options, prompt="", hot_words="", beam=QUICK) in (Options(), Options("en")):
         return  # every model can do that
     offered = offers()
     chosen = next((offer for offer in offered if options.model in (None, offer.model)), None)

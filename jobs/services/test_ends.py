@@ -126,7 +126,7 @@ def test_run_again_keeps_the_options_and_the_old_run(alice: User, make_job: Make
     new = retry(job)
     assert (new.number, new.options, new.state) == (
         2,
-        {"language": "de", "model": None, "task": "transcribe"},
+        Options("de").as_json(),
         "queued",
     )
     assert run_of(job) == new

@@ -97,6 +97,12 @@ def test_what_was_asked_is_read(several: None) -> None:
         ({"model": "base.en", "language": "de"}, "english_only"),
         ({"task": "summarise"}, "bad_task"),
         ({"language": "klingon"}, "bad_language"),
+        ({"beam": "0"}, "bad_beam"),
+        ({"beam": "9"}, "bad_beam"),
+        ({"beam": "many"}, "bad_beam"),
+        ({"prompt": "x" * 801}, "prompt_too_long"),
+        ({"hot_words": "x" * 401}, "too_many_hot_words"),
+        ({"hot_words": ",".join(map(str, range(51)))}, "too_many_hot_words"),
     ],
 )
 def test_what_cannot_be_is_refused(several: None, fields: dict[str, str], code: str) -> None:
@@ -111,6 +117,7 @@ def test_a_refusal_names_what_can_be_chosen(several: None) -> None:
 def test_rows_older_than_an_option_are_read(several: None) -> None:
     assert stored_options({"language": "de"}) == Options("de")
     assert stored_options({}) == Options()
+    assert stored_options(Options(prompt="A talk.", beam=5).as_json()) == Options(prompt="A talk.", beam=5)
     assert stored_options({"model": "large", "task": "translate"}) == Options(None, "large", "translate")  # not checked
 
 
@@ -120,7 +127,7 @@ def test_what_was_chosen_is_stored_with_the_run(alice: User, media: Path, severa
     assert (run.model, run.task, run.options) == (
         "turbo",
         "transcribe",
-        {"language": "de", "model": "turbo", "task": "transcribe"},
+        Options("de", "turbo").as_json(),
     )
     translated = submit(upload_of(alice).pk, sha256="a" * 64, options=Options(task="translate")).runs.get()
     translated.language = "de"
@@ -137,4 +144,5 @@ def test_run_again_asks_whether_its_options_can_still_be_had(alice: User, make_j
 
 def test_the_plain_case_asks_nothing(db: None, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
-        assert read_options({"language": "en"}) == Options("en")
+        asked = {"language": "en", "prompt": "A talk.", "hot_words": "Łódź", "beam": "5"}
+        assert read_options(asked) == Options("en", prompt="A talk.", hot_words="Łódź", beam=5)

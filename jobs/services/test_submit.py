@@ -24,7 +24,7 @@ def test_a_complete_upload_becomes_a_queued_job(alice: User, media: Path) -> Non
     assert (job.owner, job.title, job.size, job.sha256) == (alice, "talk.mp3", 5, "a" * 64)
     assert (job.current_run.state, job.current_run.options) == (
         "queued",
-        {"language": "de", "model": None, "task": "transcribe"},
+        Options("de").as_json(),
     )
     assert job.path.read_bytes() == b"sound"
     assert not upload.path.exists()

@@ -11,6 +11,7 @@ import pytest
 
 from accounts.models import User
 from jobs.models import Job, Upload, Worker
+from jobs.services.options import Options
 from transcribe.serving import (
     LIMIT,
     SILENCE_SECONDS,
@@ -93,8 +94,13 @@ def test_options_are_fields_and_refused_before_the_file_is_kept(
     refused = browser.upload(*chosen, field_part("task", "translate"), file_part(), CONTENT)
     assert (refused.status, refused.content["code"]) == (400, "cannot_translate")
     assert_nothing_left(browser.server)
+    refused = browser.upload(*chosen, field_part("prompt", "x" * 801), file_part(), CONTENT)
+    assert (refused.status, refused.content["code"]) == (400, "prompt_too_long")
+    assert_nothing_left(browser.server)
+    chosen += [field_part("prompt", "A\r\ntalk."), field_part("hot_words", "Łódź\r\nNVMe"), field_part("beam", "5")]
     assert browser.upload(*chosen, field_part("language", ""), file_part(), CONTENT).status == 201
-    assert Job.objects.get().runs.get().options == {"language": None, "model": "turbo", "task": "transcribe"}
+    told = Options(model="turbo", prompt="A talk.", hot_words="Łódź, NVMe", beam=5)
+    assert Job.objects.get().runs.get().options == told.as_json()
 
 
 def test_a_header_may_carry_the_token(browser: Browser) -> None:

@@ -12,6 +12,7 @@ from tusclient.client import TusClient
 
 from accounts.models import User
 from jobs.models import Job, Upload, Worker
+from jobs.services.options import Options
 from jobs.services.sweep import sweep
 from transcribe.resuming import BASE, CONTENT, MIB, Tus, metadata, piece, the_one_job
 from transcribe.serving import LIMIT, Server, chunked, zeros
@@ -42,7 +43,7 @@ def test_pieces_become_a_job(tus: Tus, alice: User) -> None:
     assert (last.status, last.headers["x-job"]) == (204, f"/jobs/{job.pk}/")
     assert (job.owner, job.title) == (alice, "über.mp3")
     assert job.current_run is not None
-    assert job.current_run.options == {"language": "de", "model": None, "task": "transcribe"}
+    assert job.current_run.options == Options("de").as_json()
     assert tus.listed() == []
 
 
@@ -55,12 +56,15 @@ def test_refusals_are_said_in_the_language_of_the_reader(tus: Tus) -> None:
 def test_an_upload_is_not_lost_with_the_worker_it_was_meant_for(tus: Tus, make_worker: Callable[..., Worker]) -> None:
     make_worker("demo")
     large = make_worker("large")
-    path = tus.create(len(CONTENT), {"Upload-Metadata": metadata(model="large", task="translate")})
+    path = tus.create(
+        len(CONTENT), {"Upload-Metadata": metadata(model="large", task="translate", hot_words="Łódź", beam="5")}
+    )
     large.delete()
     assert tus.patch(path, 0, CONTENT).status == 204
     run = the_one_job(tus).current_run
     assert run is not None
     assert (run.model, run.task, run.language) == ("large", "translate", "")
+    assert (run.options["hot_words"], run.options["beam"]) == ("Łódź", 5)
 
 
 def test_what_can_go_on_is_listed(tus: Tus, stranger: Tus, alice: User) -> None:

@@ -1,7 +1,6 @@
-"""Blocking steps of an upload, in threads of their own that keep their database connections.
+"""Blocking steps of an upload, in threads of their own: a slow disk holds up uploads, and nothing else.
 
-Channels' and Django's bridges close the connection after each call: an upload in 8 MiB pieces would open four hundred
-for a gigabyte. Each of these threads keeps one, asked before each step whether it still works.
+Each step gives its database connection back, which the web process keeps for the next one (`transcribe.postgres`).
 """
 
 import asyncio
@@ -12,7 +11,6 @@ from contextvars import copy_context
 from django.db import connection
 
 THREADS = 8
-KEEP_CONNECTIONS = True  # not in a test's own process: its database is dropped while these threads live
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="uploads")
 
 
@@ -20,15 +18,12 @@ async def in_thread[**P, R](step: Callable[P, R], *args: P.args, **kwargs: P.kwa
     """What `step` returns or raises. It runs to its end even when the caller is cancelled."""
     context = copy_context()
     return await asyncio.get_running_loop().run_in_executor(
-        _pool, lambda: context.run(_with_a_sound_connection, lambda: step(*args, **kwargs))
+        _pool, lambda: context.run(_and_give_back, lambda: step(*args, **kwargs))
     )
 
 
-def _with_a_sound_connection[R](step: Callable[[], R]) -> R:
-    if connection.connection is not None and not connection.is_usable():  # it may have died while it was idle
-        connection.close()
+def _and_give_back[R](step: Callable[[], R]) -> R:
     try:
         return step()
     finally:
-        if not KEEP_CONNECTIONS:
-            connection.close()
+        connection.close()

@@ -1,6 +1,6 @@
 """The resumable upload door: tus 1.0.0 with creation, creation-with-upload, termination and expiration.
 
-`/api/v1/uploads/`: POST creates (Upload-Length; Upload-Metadata may name `filename`, `language`, `model` and `task`),
+`/api/v1/uploads/`: POST creates (Upload-Length; Upload-Metadata may name `filename` and options),
 GET lists what the person could go on with, as JSON, sizes in bytes:
 `[{"id", "url", "title", "length", "offset", "expires_at"}]`.
 `/api/v1/uploads/<uuid>`: HEAD, PATCH, DELETE. With the last byte the upload becomes a job, once: the answer to that

@@ -20,20 +20,12 @@ from transcribe.embedded.ports import HOST, free_port, is_taken
 from transcribe.embedded.postgres import Postgres
 from transcribe.embedded.supervise import Service, Supervisor
 from transcribe.embedded.temporal import Temporal
+from transcribe.web import command as web_command
 from worker.model import ModelMissing, choose
 
 DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
 WEB_SECONDS, WORKER_SECONDS = 60, 600
 TRIES = 5  # a tenth of a second apart
-WEB_OPTIONS = [  # of uvicorn
-    *("--http", "transcribe.deadlines:Http"),  # a head that never ends, or never comes, is dropped
-    "--no-access-log",  # it would hold the sign-in link
-    *("--no-server-header", "--log-level", "warning"),
-    *("--timeout-graceful-shutdown", "5"),  # open sockets must not hold up the end
-    *("--ws-max-size", str(64 << 10)),  # pages have nothing to say
-    *("--ws-ping-interval", "20", "--ws-ping-timeout", "20"),  # a browser that vanished without a word is dropped
-    *("--ws-per-message-deflate", "false"),  # its state would take most of the memory of an open page
-]
 Say = Callable[[str], None]
 
 
@@ -179,8 +171,10 @@ class Stack:
     def _choose_model(self) -> None:
         with self._step("Model") as note:
             folder = os.environ.get("MODEL_FOLDER")
-            path, name = choose(self.given.get("WHISPER_MODEL"), DEMO, Path(folder) if folder else None, self.say)
-            self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name}
+            several = self.given.get("WHISPER_MODELS", "")
+            asked = self.given.get("WHISPER_MODEL") or several.partition(",")[0].strip()
+            path, name = choose(asked, DEMO, Path(folder) if folder else None, self.say)
+            self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name, "WHISPER_MODELS": several}
             note(name)
 
     def _start_worker(self) -> None:
@@ -189,8 +183,7 @@ class Stack:
         self.supervisor.add(Service("worker", lambda: self._spawn("worker", command), seconds=40))
 
     def _start_web(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--host", HOST]
-        command += ["--port", str(self.port), *WEB_OPTIONS]
+        command = web_command("--host", HOST, "--port", str(self.port))
         with self._step("Web"):
             self.supervisor.add(Service("web", lambda: self._spawn("web", command)))
             self._wait("web", lambda: is_taken(self.port), WEB_SECONDS)

@@ -14,7 +14,7 @@ from accounts.models import User
 from jobs.errors import JobError
 from jobs.exports import FORMATS
 from jobs.models import Run
-from jobs.services.options import TRANSLATE, read_options
+from jobs.services.options import FIELDS, TRANSLATE, read_options
 from jobs.states import RunState
 from transcribe.embedded import environment, places, terminal
 from transcribe.embedded.child import leashed
@@ -33,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--language", help="a code such as en or de; left out: found out")
         parser.add_argument("--model", help="one that a worker offers; left out: the default one")
         parser.add_argument("--translate", action="store_true", help="write the text in English, whatever is spoken")
+        parser.add_argument("--prompt", help="text as if said just before the recording: its topic, its style")
+        parser.add_argument("--hot-words", help="names and terms to expect, parted by commas")
+        parser.add_argument("--beam", help="1 is quick (left out), 5 is thorough and takes longer; at most 8")
         parser.add_argument("--format", choices=sorted(FORMATS), default="txt")
         parser.add_argument("-o", "--output", type=Path, help="a file, or a folder for several recordings")
         parser.add_argument("--user", help="whose recordings they become; left out: the first administrator's")
@@ -106,7 +109,7 @@ def _asked(options: dict[str, Any]) -> dict[str, str | None]:
     if model and is_path(model):
         model = Path(model).stem
     task = TRANSLATE if options["translate"] else None
-    return {"language": options["language"], "model": model, "task": task}
+    return {name: options.get(name) for name in FIELDS} | {"model": model, "task": task}
 
 
 def _owner(name: str | None) -> User:

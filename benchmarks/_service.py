@@ -1,0 +1,95 @@
+"""A recording's way through the service, without rows and without Temporal: the functions that the activities call.
+
+Decode child with speech detection, plan, vote on the language, engine slot batch by batch.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._race import family_seconds
+from worker import media
+from worker.engine.base import Options, Piece, Segment, Vote
+from worker.engine.slots import EngineSettings, Slot, SlotPool
+from worker.plan import Window, plan, windows_per_batch
+
+LIMIT_SECONDS = 24 * 3600.0
+VOTING_WINDOWS = 6
+
+
+@dataclass
+class Heard:
+    """What was said, the vote where there was one, and processor seconds of each stage."""
+
+    segments: list[Segment]
+    windows: int
+    vote: Vote | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text for segment in self.segments)
+
+
+class Service:
+    """One slot with a model in memory."""
+
+    def __init__(self, pool: SlotPool) -> None:
+        self._pool = pool
+
+    def transcribe(self, recording: Path, options: Options | None = None) -> Heard:
+        """Everything that is said in a file. Without options: in the language it is voted to be in."""
+        with tempfile.TemporaryDirectory() as folder:
+            samples, speech = Path(folder) / "samples", Path(folder) / "speech"
+            began = family_seconds()
+            found = media.decode(recording, samples, speech, limit_seconds=LIMIT_SECONDS, require_sandbox=False)
+            decoded = family_seconds()
+            probabilities = np.fromfile(speech, dtype=np.uint8)
+            windows = plan(probabilities, found.duration, windows_per_batch(self._pool.speed()))
+            with self._pool.slot() as slot:
+                heard = _hear(slot, samples, windows, options)
+            heard.seconds = {"decode and speech detection": decoded - began, "engine": family_seconds() - decoded}
+            return heard
+
+
+def _hear(slot: Slot, samples: Path, windows: list[Window], options: Options | None) -> Heard:
+    pieces = [Piece(index, window.start, window.end) for index, window in enumerate(windows)]
+    heard = Heard([], len(windows))
+    if not pieces:
+        return heard
+    if options is None:
+        heard.vote = slot.vote_language(samples, spread(pieces, VOTING_WINDOWS), poll=_nothing)
+        options = Options(heard.vote.language)
+    for _, batch in groupby(pieces, key=lambda piece: windows[piece.index].batch):
+        found = slot.hear(samples, list(batch), options, poll=_nothing)
+        heard.segments += [segment for index in sorted(found) for segment in found[index]]
+    return heard
+
+
+def spread(pieces: list[Piece], count: int) -> list[Piece]:
+    """At most `count` pieces, evenly over the whole list, as the activity that votes does."""
+    if len(pieces) <= count:
+        return pieces
+    return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def service(checkpoint: Path) -> Iterator[Service]:
+    """One slot with one thread: this process and its children keep to one core."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    pool = SlotPool(EngineSettings(checkpoint, checkpoint.stem, 1, cancel_grace_seconds=10, window_cap_seconds=600))
+    pool.start()
+    try:
+        yield Service(pool)
+    finally:
+        pool.close()
