@@ -190,7 +190,7 @@ class Stream:
 
 
 def read_states(asked: Sequence[UUID]) -> dict[UUID, Told]:
-    """In seven queries at most."""
+    """In nine queries at most."""
     found = rows(list(Job.objects.filter(pk__in=asked).select_related("current_run")))
     runs = [row.run.pk for row in found if row.run]
     stored = Segment.objects.filter(run__in=runs).order_by().values_list("run").annotate(Count("pk"))

@@ -3,10 +3,10 @@
 A page of recordings costs the same number of queries as one recording: every question is asked for all runs at once.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from uuid import UUID
 
 from django.db.models import Count, F, Min, Q, Sum
@@ -15,6 +15,7 @@ from django.utils import timezone
 from jobs.models import Run, RunEvent, Window
 from jobs.services.begin import TRANSCRIBING
 from jobs.services.offers import live
+from jobs.services.turns import Turns
 from jobs.states import RunState
 
 NO_MODEL, NO_WORKER = 0, -1  # instead of a place: no live worker has the run's model, or there is none at all
@@ -24,11 +25,14 @@ PACE_OVER = timedelta(minutes=5)  # an outage, or other recordings beside it, te
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` and `total` in seconds of speech windows; `left` in seconds of time; None: not known yet."""
+    """`done` and `total` in seconds of speech windows, `left` and `work` in seconds of time; None: not known yet."""
 
     done: float = 0.0
     total: float = 0.0
     left: float | None = None
+    work: float | None = None  # all of it, were the live workers free for it; only while it runs
+    finish: datetime | None = None
+    stalled: bool = False  # it runs, and no live worker has its model
     place: int | None = None  # 1: next of its model; NO_MODEL or NO_WORKER where it cannot begin; only while queued
 
     @property
@@ -68,56 +72,103 @@ def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     if not runs:
         return {}
     keys = [run.pk for run in runs]
-    heard = _seconds(keys, now - PACE_OVER)
+    heard = _heard(keys, now - PACE_OVER)
     began = _transcribing_since(keys)
-    speeds = _offered_speeds(now)
-    found = {}
-    for run in runs:
-        done, total, lately = heard.get(run.pk, (0.0, 0.0, 0.0))
-        speed = pace(lately, began.get(run.pk), now) or speeds.get(run.model)
-        found[run.pk] = Progress(done=done, total=total, left=time_left(done, total, speed))
-    return found
+    offered = _offered(now)
+    sharing = _running_runs() if offered else {}
+    nothing = Heard(0.0, 0.0, 0.0, 0, 0)
+    return {
+        run.pk: _of_one(
+            heard.get(run.pk, nothing), began.get(run.pk), offered.get(run.model), sharing.get(run.model, 1), now
+        )
+        for run in runs
+    }
+
+
+def _of_one(heard: "Heard", began: datetime | None, offered: "Offered | None", sharing: int, now: datetime) -> Progress:
+    if offered is None:
+        return Progress(done=heard.done, total=heard.total, stalled=True)
+    speed = pace(heard.lately, began, now) or offered.speed(heard.spans_left, sharing)
+    left = time_left(heard.done, heard.total, speed)
+    return Progress(
+        done=heard.done,
+        total=heard.total,
+        left=left,
+        work=time_left(0.0, heard.total, offered.speed(heard.spans)),
+        finish=None if left is None else now + timedelta(seconds=left),
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Of a run: seconds done, all, and done of late; its spans, and those not done."""
+
+    done: float
+    total: float
+    lately: float
+    spans: int
+    spans_left: int
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What the live workers of a model have: slots, and seconds of sound heard in a second by all of them; None where
+    none of them was measured yet."""
+
+    slots: int | None
+    together: float | None
+
+    def speed(self, spans: int, sharing: int = 1) -> float | None:
+        """For one of `sharing` runs that has so many spans: each keeps one slot busy at a time."""
+        if not self.slots or self.together is None:
+            return None
+        slots = min(self.slots / sharing, max(1, spans))
+        return self.together * slots / self.slots
 
 
 def _of_queued(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     if not runs:
         return {}
-    offered = set(live(now).values_list("model", flat=True))
-    places = _places() if offered else {}
+    slots = dict(live(now).order_by().values_list("model").annotate(Sum("slots")))
+    asked = {run.model for run in runs}
+    places = _places({model: count for model, count in slots.items() if model in asked})
     found = {}
     for run in runs:
-        place = places.get(run.pk, PLACES_SHOWN + 1) if run.model in offered else NO_MODEL
-        found[run.pk] = Progress(place=place if offered else NO_WORKER)
+        place = places.get(run.pk, PLACES_SHOWN + 1) if run.model in slots else NO_MODEL
+        found[run.pk] = Progress(place=place if slots else NO_WORKER)
     return found
 
 
-def _places() -> dict[UUID, int]:
-    """Of the first PLACES_SHOWN in the queue, each among those of its model: models have workers of their own."""
-    order = Run.objects.filter(state=RunState.QUEUED).order_by(
-        F("admitted_at").asc(nulls_last=True), "created_at", "pk"
-    )
-    ahead: Counter[str] = Counter()
-    places = {}
-    for key, model in order.values_list("pk", "model")[:PLACES_SHOWN]:
-        ahead[model] += 1
-        places[key] = ahead[model]
-    return places
+def _places(slots: dict[str, int]) -> dict[UUID, int]:
+    """Of the first PLACES_SHOWN that wait for each of these models: those handed over come first, then turn by turn."""
+    if not slots:
+        return {}
+    turns = Turns()
+    return {
+        key: place
+        for model, count in slots.items()
+        for place, key in enumerate(
+            islice(chain(turns.handed_over(model), turns.next_of(model, count)), PLACES_SHOWN), start=1
+        )
+    }
 
 
-def _seconds(keys: list[UUID], late: datetime) -> dict[UUID, tuple[float, float, float]]:
-    """Of each run: seconds done, all, and done after `late`."""
-    length = F("end") - F("start")
+def _heard(keys: list[UUID], late: datetime) -> dict[UUID, Heard]:
+    length, missing = F("end") - F("start"), Q(done_at=None)
     rows = (
-        Window.objects.filter(run__in=keys)
+        Window.objects.to_hear()
+        .filter(run__in=keys)
         .order_by()
-        .values("run")
+        .values_list("run")
         .annotate(
+            done=Sum(length, filter=~missing, default=0.0),
             total=Sum(length),
-            done=Sum(length, filter=Q(done_at__isnull=False), default=0.0),
             lately=Sum(length, filter=Q(done_at__gt=late), default=0.0),
+            spans=Count("span", distinct=True),
+            spans_left=Count("span", distinct=True, filter=missing),
         )
     )
-    return {row["run"]: (row["done"], row["total"], row["lately"]) for row in rows}
+    return {row[0]: Heard(*row[1:]) for row in rows}
 
 
 def _transcribing_since(keys: list[UUID]) -> dict[UUID, datetime]:
@@ -125,10 +176,14 @@ def _transcribing_since(keys: list[UUID]) -> dict[UUID, datetime]:
     return {row["run"]: row["began"] for row in events.annotate(began=Min("at"))}
 
 
-def _offered_speeds(now: datetime) -> dict[str, float]:
-    """What the live workers offer one run of each model: all their slots, shared by the runs under way."""
-    workers = live(now).filter(speed__isnull=False).order_by().values("model")
-    offered = {row["model"]: row["speed"] for row in workers.annotate(speed=Sum(F("speed") * F("slots")))}
-    running = Run.objects.filter(state=RunState.RUNNING).order_by().values("model").annotate(count=Count("pk"))
-    sharing = {row["model"]: row["count"] for row in running}
-    return {model: speed / max(1, sharing.get(model, 1)) for model, speed in offered.items()}
+def _offered(now: datetime) -> dict[str, Offered]:
+    """By model."""
+    measured = Sum("slots", filter=Q(speed__isnull=False))
+    rows = live(now).order_by().values_list("model").annotate(measured=measured, together=Sum(F("speed") * F("slots")))
+    return {model: Offered(slots, together) for model, slots, together in rows}
+
+
+def _running_runs() -> dict[str, int]:
+    """How many there are of each model."""
+    running = Run.objects.filter(state=RunState.RUNNING).order_by()
+    return dict(running.values_list("model").annotate(count=Count("pk")))

@@ -143,11 +143,12 @@ async def test_the_first_message_of_a_list_is_a_snapshot_of_ones_own(
 
 
 def test_a_snapshot_of_many_costs_as_many_queries_as_of_one(
-    alice: User, make_job: Callable[..., Job], django_assert_num_queries: Any
+    alice: User, make_job: Callable[..., Job], make_worker: Callable[..., Worker], django_assert_num_queries: Any
 ) -> None:
+    make_worker()
     for state in ("queued", "running", "failed") * 3:
         make_job(alice, state=state)
-    with django_assert_num_queries(1 + 1 + 5):  # which; the recordings; progress of those that are open
+    with django_assert_num_queries(1 + 1 + 7):  # which; the recordings; progress of those that are open
         listed = read_lists([alice])[alice]
         assert len(read_fragments([(job_id, "row", "en") for job_id in listed])) == 9
 

@@ -64,6 +64,7 @@ def test_a_run_is_judged_by_its_own_pace(alice: User, make_job: Make) -> None:
 def test_an_outage_is_forgotten_after_a_while(alice: User, make_job: Make) -> None:
     run = run_of(make_job(alice, state="running"))
     plan(run, done=20, total=50)
+    worker(speed=None)
     transcribing_for(run, 10 * 3600)
     Window.objects.filter(run=run, index__lt=10).update(done_at=NOW - timedelta(hours=9))
     assert progress_of([run], NOW)[run.pk].left == 900  # 300 s heard in the last 300 s, 900 s to go
@@ -85,15 +86,52 @@ def test_before_that_by_the_live_workers_shared_among_the_runs(alice: User, make
 def test_without_a_worker_nothing_is_promised(alice: User, make_job: Make) -> None:
     run = run_of(make_job(alice, state="running"))
     plan(run, done=0, total=4)
-    assert progress_of([run], NOW)[run.pk].left is None
+    found = progress_of([run], NOW)[run.pk]
+    assert (found.left, found.work, found.finish, found.stalled) == (None, None, None, True)
 
 
-def test_places_count_the_admitted_first_then_the_oldest(alice: User, bob: User, make_job: Make) -> None:
+def test_work_and_finish_are_those_of_the_live_workers(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    make_job(alice, state="running")
+    plan(run, done=0, total=40)
+    Window.objects.filter(run=run, index__gte=20).update(span=1)
+    worker(speed=5, slots=4)
+    worker(speed=100, model="other", slots=8)
+    found = progress_of([run], NOW)[run.pk]
+    assert found.work == 120  # 1200 s in two parts, so on two of the four slots
+    assert (found.left, found.finish) == (120, NOW + timedelta(seconds=120))  # half of the slots are its own
+    Window.objects.filter(run=run, index__gte=20).update(span=0)
+    assert progress_of([run], NOW)[run.pk].work == 240  # a single part keeps a single slot busy
+
+
+def test_what_is_not_planned_has_no_estimate(alice: User, make_job: Make) -> None:
+    run = run_of(make_job(alice, state="running"))
+    worker(speed=5)
+    found = progress_of([run], NOW)[run.pk]
+    assert (found.work, found.finish, found.stalled) == (None, None, False)
+
+
+def test_places_count_the_admitted_first_then_whose_turn_it_is(alice: User, bob: User, make_job: Make) -> None:
     worker(speed=None)
     first, second, third = (run_of(make_job(owner)) for owner in (alice, bob, alice))
     Run.objects.filter(pk=third.pk).update(admitted_at=NOW)
     found = progress_of([first, second, third], NOW)
-    assert [found[run.pk].place for run in (third, first, second)] == [1, 2, 3]
+    assert [found[run.pk].place for run in (third, second, first)] == [1, 2, 3]  # alice has one under way
+
+
+def test_places_tell_the_fair_share(alice: User, bob: User, make_job: Make) -> None:
+    """A thousand recordings of one person are before another's second one, and not before the first."""
+    worker(speed=None)
+    for _ in range(2):
+        make_job(alice, state="running", admitted_at=NOW)
+    mine = [run_of(make_job(alice)) for _ in range(4)]
+    theirs = [run_of(make_job(bob)) for _ in range(3)]
+    found = progress_of([*mine, *theirs], NOW)
+    order = sorted([*mine, *theirs], key=lambda run: found[run.pk].place or 0)
+    names = [f"{'a' if run in mine else 'b'}{(mine if run in mine else theirs).index(run)}" for run in order]
+    # Two at once: alice's two end one after the other, and with each end whoever has less under way is next.
+    assert names == ["b0", "a0", "b1", "a1", "b2", "a2", "a3"]
+    assert sorted(found[run.pk].place or 0 for run in order) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_places_count_the_runs_of_the_same_model(alice: User, make_job: Make) -> None:

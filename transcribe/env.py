@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -44,6 +45,14 @@ def number(name: str, default: int, minimum: int = 0) -> int:
 def names(name: str, default: str = "") -> list[str]:
     """A comma-separated list, blanks dropped."""
     return [item for item in (part.strip() for part in text(name, default).split(",")) if item]
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """One of `choices`."""
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write {' or '.join(choices)}.")
+    return value
 
 
 def secret(name: str) -> str:

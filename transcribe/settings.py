@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from transcribe import env
+from worker.model import named
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,8 +36,12 @@ OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their
 
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
-WHISPER_MODEL = env.text("WHISPER_MODEL", "base")  # a name that openai-whisper knows, or the path of a checkpoint
-MODEL_NAME = env.text("MODEL_NAME", Path(WHISPER_MODEL).stem if WHISPER_MODEL.endswith(".pt") else WHISPER_MODEL)
+# Each a name that openai-whisper knows, the path of a checkpoint, or NAME=PATH. Workers offer all; the first one, or
+# WHISPER_MODEL, is that of runs for which nobody chose.
+WHISPER_MODELS = env.names("WHISPER_MODELS")
+MODEL_NAME, WHISPER_MODEL = named(env.text("WHISPER_MODEL", WHISPER_MODELS[0] if WHISPER_MODELS else "base"))
+MODEL_NAME = env.text("MODEL_NAME", MODEL_NAME)
+MODELS = {MODEL_NAME: WHISPER_MODEL, **{n: what for n, what in map(named, WHISPER_MODELS) if n != MODEL_NAME}}
 MODEL_FOLDER = env.text("MODEL_FOLDER", "")  # where downloaded weights lie; empty: openai-whisper's cache folder
 DEMO_MODEL = Path(WHISPER_MODEL) == DEMO_CHECKPOINT  # a banner says so on every page
 
@@ -47,8 +52,9 @@ HEARTBEAT_TIMEOUT_SECONDS = env.number("HEARTBEAT_TIMEOUT_SECONDS", 30, minimum=
 GRACEFUL_SHUTDOWN_SECONDS = env.number("GRACEFUL_SHUTDOWN_SECONDS", 30, minimum=0)
 REPAIR_SECONDS = env.number("REPAIR_SECONDS", 60, minimum=1)
 WORKER_BEAT_SECONDS = env.number("WORKER_BEAT_SECONDS", 5, minimum=1)  # a worker silent for three beats is not alive
-CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 10, minimum=0)  # then the engine child is killed
+CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 5, minimum=0)  # then the engine child is killed
 WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for one window in the engine
+ENGINE_MODE = env.choice("ENGINE_MODE", "fast", ("fast", "exact"))  # exact: openai-whisper's tokens, about half as fast
 ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as many as cores and memory allow
 
 # --- Django ---------------------------------------------------------------------------------------------------------

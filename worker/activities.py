@@ -60,13 +60,18 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass
 class Activities:
-    """Bodies bound to this worker's engine slots and its presence."""
+    """Bodies bound to this worker's presence and to its engine slots for one model."""
 
     pool: SlotPool
     presence: Presence
 
     def __post_init__(self) -> None:
         self._decoding = threading.Lock()  # one decode at a time for each worker
+
+    @property
+    def queue(self) -> str:
+        """Of this model."""
+        return contract.transcribe_queue(self.pool.loaded.model)
 
     def on_media(self) -> list[Callable[..., Any]]:
         """Bodies for the media queue."""
@@ -89,16 +94,16 @@ class Activities:
                 raise Stopped
             run = Run.objects.select_related("job").get(pk=run_id)
             watch = Watch(run_id)
-            if not run.windows.exists():
+            if not run.windows.to_hear().exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
                 plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:
-        last = run.windows.order_by("-span").values_list("span", flat=True).first()
+        last = run.windows.to_hear().order_by("-span").values_list("span", flat=True).first()
         chosen = run.options.get("language")
-        if chosen:
+        if chosen and not (run.parent_id and run.language):  # another language for a part is not the recording's
             plan.store_language(run.pk, chosen, None)
         decided = chosen or Run.objects.values_list("language", flat=True).get(pk=run.pk)
         return contract.Inspection(
@@ -129,8 +134,8 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
-            pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
-            with self.pool.slot() as slot:
+            pieces = _spread([_piece(w) for w in run.windows.to_hear()], VOTING_WINDOWS)
+            with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
             plan.store_language(run.pk, vote.language, vote.probability)
@@ -143,7 +148,7 @@ class Activities:
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
             decode_samples(run, watch)
             self._check_weights(run)
-            with self.pool.slot() as slot:
+            with self.pool.slot(watch.poll) as slot:
                 while batch := windows.next_batch(run.pk, ref.span):
                     watch.leave_at_shutdown()
                     self._hear_batch(run, slot, batch, watch)
@@ -211,7 +216,7 @@ def _options(run: Run) -> Options:
     """Read from the row: people's text is in no payload."""
     asked = stored_options(run.options)
     return Options(
-        language=run.language,
+        language=run.heard_language,
         seed=run.number,
         task=run.task,
         beam=asked.beam,

@@ -11,6 +11,7 @@ from temporalio import activity
 MEDIA_QUEUE = "media"  # workflows, database and disk, decode at most one at a time for each worker
 RENDITION_QUEUE = "rendition"  # one at a time for each worker: a queue of its own, so that they hold up nothing else
 WORKFLOW = "transcribe"
+SLOTS = "slots"  # the signal that says how many spans may be outstanding from now on
 
 
 def transcribe_queue(model: str) -> str:

@@ -54,6 +54,17 @@ def is_path(name: str) -> bool:
     return name.endswith(".pt") or "/" in name
 
 
+def named(text: str) -> tuple[str, str]:
+    """The name that runs know a model by, and what `resolve` takes, of an operator's entry.
+
+    "small" -> ("small", "small"); "/models/mine.pt" -> ("mine", the path); "mine=/models/a.pt" -> ("mine", the path).
+    """
+    name, sign, where = text.partition("=")
+    if sign and "/" not in name:  # that of a path is part of it
+        return name.strip(), where.strip()
+    return (Path(text).stem if is_path(text) else text), text
+
+
 def resolve(name: str, folder: Path | None = None, say: Say = print) -> Path:
     """The absolute path of a whole checkpoint: the file named, cached weights, or a download with a progress bar.
 
@@ -80,8 +91,8 @@ def choose(asked: str | None, demo: Path, folder: Path | None = None, say: Say =
     A model the operator named is never swapped for another: then ModelMissing is raised.
     """
     if asked:
-        path = resolve(asked, folder, say)
-        return path, path.stem if is_path(asked) else asked
+        name, what = named(asked)
+        return resolve(what, folder, say), name
     try:
         return resolve(DEFAULT, folder, say), DEFAULT
     except Unreachable as error:

@@ -5,9 +5,10 @@ import os
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -33,32 +34,30 @@ def offered_speed(model: str) -> float:
     return speed or 0.0
 
 
-class Presence:
-    """The worker's row, beaten on a thread of its own so that no activity can hold it up."""
+class Offered(Protocol):
+    """A model that this worker offers, see `worker.engine.slots.SlotPool`."""
 
-    def __init__(self, loaded: Loaded, slots: int, speed: Callable[[], float]) -> None:
+    loaded: Loaded
+    slots: int
+
+    def speed(self) -> float: ...
+
+
+class Presence:
+    """The worker's rows, one for each model, beaten on a thread of its own so that no activity can hold it up."""
+
+    def __init__(self, models: Sequence[Offered]) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._speed = speed
         self._working: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._row = Worker.objects.create(
-            host=socket.gethostname()[:100],
-            pid=os.getpid(),
-            model=loaded.model,
-            model_sha256=loaded.sha256,
-            english_only=loaded.english_only,
-            translates=loaded.translates,
-            device=loaded.device,
-            slots=slots,
-            seen_at=timezone.now(),
-        )
+        self._rows = [(_row(model), model) for model in models]
         self._thread = threading.Thread(target=self._beat_until_ended, name="presence", daemon=True)
         self._thread.start()
 
     @contextmanager
     def working(self, run_id: UUID) -> Iterator[None]:
-        """Name the run in this worker's row *before* its state is read.
+        """Name the run in this worker's rows *before* its state is read.
 
         A cancel is finished once no live worker names the run: whoever registers later finds it cancelled.
         """
@@ -73,10 +72,11 @@ class Presence:
                 self._write()  # else the next beat tells it: to end late is safe, to start late is not
 
     def end(self) -> None:
-        """Say goodbye: this worker is gone on purpose. Its row tells what can be chosen while none lives."""
+        """Say goodbye: this worker is gone on purpose. Its rows tell what can be chosen while none lives."""
         self._ended.set()
         self._thread.join(timeout=10)
-        Worker.objects.filter(pk=self._row.pk).update(ended_at=timezone.now(), runs=[])
+        keys = [row.pk for row, _ in self._rows]
+        Worker.objects.filter(pk__in=keys).update(ended_at=timezone.now(), runs=[])
 
     def _working_change(self, run_id: UUID, step: int) -> None:
         with self._lock:
@@ -84,11 +84,12 @@ class Presence:
             self._working += Counter()  # drops the zeros
 
     def _write(self) -> None:
-        changed = {"seen_at": timezone.now(), "runs": sorted(self._working), "speed": self._speed()}
-        if not Worker.objects.filter(pk=self._row.pk).update(**changed):
-            for field, value in changed.items():  # swept as dead while this process was frozen
-                setattr(self._row, field, value)
-            self._row.save(force_insert=True)
+        for row, model in self._rows:
+            changed = {"seen_at": timezone.now(), "runs": sorted(self._working), "speed": model.speed()}
+            if not Worker.objects.filter(pk=row.pk).update(**changed):
+                for field, value in changed.items():  # swept as dead while this process was frozen
+                    setattr(row, field, value)
+                row.save(force_insert=True)
 
     def _beat_until_ended(self) -> None:
         while not self._ended.wait(settings.WORKER_BEAT_SECONDS):
@@ -99,3 +100,17 @@ class Presence:
             except Exception as error:  # the database is away: the next beat tries again
                 logger.warning("cannot say that this worker is alive: %s", type(error).__name__)
         close_old_connections()
+
+
+def _row(model: Offered) -> Worker:
+    return Worker.objects.create(
+        host=socket.gethostname()[:100],
+        pid=os.getpid(),
+        model=model.loaded.model,
+        model_sha256=model.loaded.sha256,
+        english_only=model.loaded.english_only,
+        translates=model.loaded.translates,
+        device=model.loaded.device,
+        slots=model.slots,
+        seen_at=timezone.now(),
+    )

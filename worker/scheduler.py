@@ -4,20 +4,19 @@ Every worker process runs it; a Postgres advisory lock lets one act. It is woken
 """
 
 import asyncio
-import itertools
 import logging
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from itertools import chain, islice
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -30,7 +29,8 @@ from jobs.services import admit as admission
 from jobs.services.cancel import finish_cancel
 from jobs.services.finish import fail
 from jobs.services.sweep import sweep
-from jobs.states import OPEN, RunState
+from jobs.services.turns import Turns, under_way
+from jobs.states import RunState
 from worker import contract
 from worker.presence import live_workers
 from worker.wake import Wake
@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
-RUNS_FOR_EACH_SLOT = 2  # what Temporal holds is first in, first out; holding little keeps the share fair
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
 AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
@@ -56,6 +55,7 @@ class Scheduler:
         self._client = client
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._repaired_at = self._swept_at = float("-inf")
+        self._told: dict[str, int] = {}  # slots of each model, as the workflows under way know them
         self._stopped = False
 
     def stop(self) -> None:
@@ -83,10 +83,12 @@ class Scheduler:
     async def tick(self) -> None:
         """One look at everything; nothing when another process holds the lock."""
         if not await self._in_thread(_may_act):
+            self._told = {}
             return
         # Cancels first: they need no Temporal, so they end even while it is down.
         await self._cancel()
         await self._admit()
+        await self._tell_slots()
         if time.monotonic() - self._repaired_at >= settings.REPAIR_SECONDS:
             await self._repair()
             self._repaired_at = time.monotonic()
@@ -101,12 +103,12 @@ class Scheduler:
 
     async def _start(self, run: Run) -> None:
         """Start the run's workflow; one that is there already is just as good."""
-        spans = await self._in_thread(_slots, run.model)
+        slots = await self._in_thread(_slots)
         start = contract.Start(
             run_id=str(run.pk),
             model=run.model,
             heartbeat_seconds=settings.HEARTBEAT_TIMEOUT_SECONDS,
-            spans_at_once=max(1, spans),
+            spans_at_once=max(1, slots.get(run.model, 1)),
         )
         # Already started: it ran and closed; if its run is still open, repair sees to it.
         with suppress(WorkflowAlreadyStartedError):
@@ -119,6 +121,23 @@ class Scheduler:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 rpc_timeout=RPC_TIMEOUT,
             )
+
+    async def _tell_slots(self) -> None:
+        """Runs under way spread over workers that came later, and hold back for others when some went."""
+        slots = await self._in_thread(_slots)
+        changed = {model for model, count in slots.items() if count != self._told.get(model)}
+        for run in await self._in_thread(_open_runs) if changed else []:
+            if run.model in changed:
+                await self._tell(run, slots[run.model])
+        self._told = slots
+
+    async def _tell(self, run: Run, slots: int) -> None:
+        try:
+            handle = self._client.get_workflow_handle(run.workflow_id)
+            await handle.signal(contract.SLOTS, slots, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:  # it has ended; if its run has not, repair sees to it
+                raise
 
     async def _cancel(self) -> None:
         cancelling = await self._in_thread(_cancelling)
@@ -167,40 +186,17 @@ class Scheduler:
 
 
 def runs_to_admit() -> list[Run]:
-    """Queued runs to start now: the owner with the fewest under way first, then the oldest."""
-    room = _room()
-    waiting = list(
-        Run.objects.filter(state=RunState.QUEUED, admitted_at=None, model__in=room)
-        .select_related("job")
-        .order_by("created_at", "id")
-    )
-    if not waiting or not _disk_has_room():
-        return []
-    busy = Counter(Run.objects.filter(under_way()).values_list("job__owner_id", flat=True))
-    chosen: list[Run] = []
-    while waiting:
-        run = min(waiting, key=lambda r: busy[r.job.owner_id])  # min keeps the oldest of equals
-        waiting.remove(run)
-        busy[run.job.owner_id] += 1
-        room[run.model] -= 1
-        chosen.append(run)
-        if not room[run.model]:
-            waiting = [other for other in waiting if other.model != run.model]
-    return chosen
-
-
-def _room() -> dict[str, int]:
-    """How many more runs of each model may begin, for models with room. Each has its own: runs of a model that no
+    """Queued runs to start now, see `jobs.services.turns`. Each model has a room of its own: runs of a model that no
     worker offers any more must not hold up the others."""
-    slots = dict(live_workers().values_list("model").annotate(Sum("slots")))
-    busy = Counter(Run.objects.filter(under_way()).values_list("model", flat=True))
-    room = {model: RUNS_FOR_EACH_SLOT * count - busy[model] for model, count in slots.items()}
-    return {model: more for model, more in room.items() if more > 0}
-
-
-def under_way() -> Q:
-    """Handed to Temporal and not at an end."""
-    return Q(state__in=OPEN) & (Q(admitted_at__isnull=False) | ~Q(state=RunState.QUEUED))
+    turns, slots = Turns(), _slots()
+    room = {model: turns.room(model, slots[model]) for model in turns.models if model in slots}
+    chosen = [
+        key for model, more in room.items() if more > 0 for key in islice(turns.next_of(model, slots[model]), more)
+    ]
+    if not chosen or not _disk_has_room():
+        return []
+    runs = Run.objects.select_related("job").in_bulk(chosen)
+    return [runs[key] for key in chosen if key in runs]
 
 
 def _why(error: Exception) -> str:
@@ -221,13 +217,13 @@ def _may_act() -> bool:
     limits = [(f"tcp_{name.removeprefix('tcp_')}", str(value)) for name, value in settings.SILENCE_LIMITS.items()]
     chosen = ", ".join(["set_config(%s, %s, false)"] * len(limits))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock(%s), {chosen}", [LOCK_KEY, *itertools.chain(*limits)])
+        cursor.execute(f"SELECT pg_try_advisory_lock(%s), {chosen}", [LOCK_KEY, *chain(*limits)])
         return bool(cursor.fetchone()[0])
 
 
-def _slots(model: str) -> int:
-    """Engine slots of the live workers with this model."""
-    return live_workers().filter(model=model).aggregate(total=Sum("slots"))["total"] or 0
+def _slots() -> dict[str, int]:
+    """Engine slots of the live workers by model."""
+    return dict(live_workers().order_by().values_list("model").annotate(Sum("slots")))
 
 
 def _disk_has_room() -> bool:

@@ -98,3 +98,16 @@ def test_no_torch_and_no_django_is_loaded() -> None:
     code = "import sys, worker.model as m; m.published(); print({'torch', 'django', 'whisper'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=DEMO.parents[2])
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "what"),
+    [
+        ("large-v3", "large-v3", "large-v3"),
+        ("/models/mine.pt", "mine", "/models/mine.pt"),
+        ("ours=/models/mine.pt", "ours", "/models/mine.pt"),
+        ("/a=b/mine.pt", "mine", "/a=b/mine.pt"),
+    ],
+)
+def test_entries_of_operators_name_a_model(entry: str, name: str, what: str) -> None:
+    assert model.named(entry) == (name, what)

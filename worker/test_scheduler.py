@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from accounts.models import User
 from jobs.models import Job, Run, Worker
+from jobs.progress import NO_MODEL, progress_of
 from jobs.services.cancel import cancel
 from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit
 from worker.wake import Wake
@@ -49,11 +50,40 @@ def test_a_stranger_with_one_recording_is_next_after_a_thousand_of_another(
     alice: User, bob: User, make_job: MakeJob
 ) -> None:
     a_worker(slots=1)
-    for _ in range(30):
-        make_job(alice)
     make_job(alice, state="running", admitted_at=timezone.now())
-    late = make_job(bob)
-    assert [run.job for run in runs_to_admit()] == [late]
+    jobs = Job.objects.bulk_create(Job(owner=alice, title="one of many", size=1) for _ in range(1000))
+    Run.objects.bulk_create(Run(job=job, number=1, model="demo") for job in jobs)
+    late = run_of(make_job(bob))
+    assert runs_to_admit() == [late]
+    progress = progress_of([late], timezone.now())[late.pk]
+    assert progress.place == 1
+
+
+def test_pages_show_the_order_in_which_runs_are_admitted(alice: User, bob: User, make_job: MakeJob) -> None:
+    a_worker(slots=1)
+    waiting = [run_of(make_job(owner)) for owner in (alice, alice, alice, bob, bob)]
+    admitted: list[Run] = []
+    while len(admitted) < len(waiting):
+        found = progress_of(Run.objects.filter(state="queued"), timezone.now())
+        for run in runs_to_admit():
+            assert found[run.pk].place == len(admitted) % 2 + 1 if len(admitted) < 2 else found[run.pk].place == 1
+            Run.objects.filter(pk=run.pk).update(state="running", admitted_at=timezone.now())
+            admitted.append(run)
+        first = Run.objects.filter(state="running").order_by("admitted_at")[:1].get()
+        Run.objects.filter(pk=first.pk).update(state="succeeded")
+    assert sorted(run.pk for run in admitted) == sorted(run.pk for run in waiting)
+
+
+def test_a_run_keeps_the_model_it_was_submitted_for(alice: User, make_job: MakeJob, settings: Any) -> None:
+    """A worker that comes back with another default model leaves it alone; its page says what it waits for."""
+    run = run_of(make_job(alice))
+    settings.MODEL_NAME = "new"
+    a_worker(model="new")
+    assert runs_to_admit() == []
+    run.refresh_from_db()
+    assert (run.model, progress_of([run], timezone.now())[run.pk].place) == ("demo", NO_MODEL)
+    a_worker(model="demo")
+    assert runs_to_admit() == [run]
 
 
 def test_runs_of_a_model_that_nobody_offers_any_more_do_not_hold_up_the_others(alice: User, make_job: MakeJob) -> None:
@@ -183,6 +213,53 @@ def test_a_server_that_does_not_know_its_namespace_yet_has_lost_nothing(
     with pytest.raises(RPCError):
         Drive(temporal_address, namespace="not-there-yet").repair()
     assert (run_of(job).state, run_of(job).restarts) == ("running", restarts)
+
+
+class Told:
+    """Temporal as a scheduler sees it that is told something: which workflow was signalled what."""
+
+    def __init__(self) -> None:
+        self.signals: list[tuple[str, str, int]] = []
+        self.refused: RPCStatusCode | None = None
+
+    def get_workflow_handle(self, name: str) -> Any:
+        told = self
+
+        class Handle:
+            async def signal(self, signal: str, count: int, **_: Any) -> None:
+                if told.refused is not None:
+                    raise RPCError("no", told.refused, b"")
+                told.signals.append((name, signal, count))
+
+        return Handle()
+
+
+@committed
+def test_runs_under_way_are_told_when_slots_come_and_go(alice: User, make_job: MakeJob) -> None:
+    run = run_of(make_job(alice, state="running", admitted_at=timezone.now()))
+    make_job(alice)
+    other = run_of(make_job(alice, state="running", admitted_at=timezone.now()))
+    Run.objects.filter(pk=other.pk).update(model="other")
+    a_worker(slots=1)
+    told = Told()
+
+    async def drive() -> None:
+        scheduler = Scheduler(cast(Client, told))
+        await scheduler._tell_slots()
+        await scheduler._tell_slots()  # nothing has changed
+        late = await scheduler._in_thread(a_worker, 3)
+        told.refused = RPCStatusCode.UNAVAILABLE
+        with pytest.raises(RPCError):
+            await scheduler._tell_slots()
+        told.refused = None
+        await scheduler._tell_slots()
+        await scheduler._in_thread(late.delete)
+        told.refused = RPCStatusCode.NOT_FOUND  # the workflow has ended
+        await scheduler._tell_slots()
+        await scheduler.close()
+
+    asyncio.run(drive())
+    assert told.signals == [(run.workflow_id, "slots", 1), (run.workflow_id, "slots", 4)]
 
 
 class Away:

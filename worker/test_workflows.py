@@ -130,6 +130,22 @@ async def test_no_more_spans_are_outstanding_than_allowed(temporal_address: str)
     assert sorted(call for call in bodies.calls if call.startswith("span")) == [f"span {i}" for i in range(9)]
 
 
+async def test_workers_that_come_later_are_used_and_those_that_go_are_not_waited_for(temporal_address: str) -> None:
+    bodies = Bodies(spans=9)
+    bodies.hold = True
+    async with running(temporal_address, bodies, spans_at_once=1) as handle, asyncio.timeout(30):
+        await bodies.holding.wait()
+        assert bodies.now == 1
+        await handle.signal(contract.SLOTS, 4)
+        while bodies.now < 4:
+            await asyncio.sleep(0.02)
+        await handle.signal(contract.SLOTS, 1)
+        bodies.most, bodies.hold = 0, False
+        await handle.result()
+    assert bodies.most == 1  # those outstanding came to their end, and one followed another
+    assert sorted(call for call in bodies.calls if call.startswith("span")) == [f"span {i}" for i in range(9)]
+
+
 async def test_a_refusal_fails_the_run_with_its_code(temporal_address: str) -> None:
     bodies = Bodies(spans=3, trouble=ApplicationError("It crashed twice.", type="poison", non_retryable=True))
     async with running(temporal_address, bodies) as handle:

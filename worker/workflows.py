@@ -1,6 +1,7 @@
 """The order of the work on one run. Imports the contract alone: the sandbox must find no Django and no house code."""
 
 import asyncio
+from collections import deque
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,12 @@ class TranscribeWorkflow:
 
     def __init__(self) -> None:
         self._rendition: asyncio.Task[None] | None = None
+        self._slots = 0  # as told by the signal; 0: nothing was told
+
+    @workflow.signal(name=contract.SLOTS)
+    def tell_slots(self, count: int) -> None:
+        """Workers came or went: the run spreads over them, or holds back."""
+        self._slots = count
 
     @workflow.run
     async def run(self, start: contract.Start) -> None:
@@ -65,24 +72,28 @@ class TranscribeWorkflow:
         await _on_media(contract.finish_run, run, start)
 
     async def _hear(self, start: contract.Start, spans: int) -> None:
-        """All spans, `spans_at_once` outstanding. After a failure the others are left alone: they stop by the row."""
-        waiting = iter(range(spans))
+        """All spans, as many outstanding as there are slots. After a failure the others are left alone: they stop by
+        the row."""
+        waiting = deque(range(spans))
+        hearing: list[asyncio.Task[None]] = []
 
-        async def lane() -> None:
-            for span in waiting:
-                await _on_engine(contract.transcribe_span, contract.SpanRef(start.run_id, span), start)
+        def has_room() -> bool:
+            return bool(waiting) and len(hearing) < (self._slots or start.spans_at_once)
 
-        lanes = [asyncio.create_task(lane()) for _ in range(min(spans, start.spans_at_once))]
-        if not lanes:
-            return
         try:
-            ended, _ = await workflow.wait(lanes, return_when=asyncio.FIRST_EXCEPTION)
+            while waiting or hearing:
+                while has_room():
+                    span = contract.SpanRef(start.run_id, waiting.popleft())
+                    hearing.append(asyncio.create_task(_on_engine(contract.transcribe_span, span, start)))
+                await workflow.wait_condition(lambda: has_room() or any(task.done() for task in hearing))
+                for task in [task for task in hearing if task.done()]:
+                    hearing.remove(task)
+                    task.result()
         except asyncio.CancelledError:
-            for task in lanes:
+            for task in hearing:
                 task.cancel()
-            await asyncio.gather(*lanes, return_exceptions=True)
+            await asyncio.gather(*hearing, return_exceptions=True)
             raise
-        await asyncio.gather(*ended)
 
 
 async def _render(run: contract.RunRef, start: contract.Start) -> None:

@@ -16,6 +16,7 @@ CHOICES = (
     "DATABASE_URL",
     "TEMPORAL_ADDRESS",
     "WHISPER_MODEL",
+    "WHISPER_MODELS",
     "SECRET_KEY",
 )  # the operator's; the stack makes the rest
 _ours: set[str] = set()

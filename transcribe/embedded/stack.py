@@ -171,8 +171,10 @@ class Stack:
     def _choose_model(self) -> None:
         with self._step("Model") as note:
             folder = os.environ.get("MODEL_FOLDER")
-            path, name = choose(self.given.get("WHISPER_MODEL"), DEMO, Path(folder) if folder else None, self.say)
-            self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name}
+            several = self.given.get("WHISPER_MODELS", "")
+            asked = self.given.get("WHISPER_MODEL") or several.partition(",")[0].strip()
+            path, name = choose(asked, DEMO, Path(folder) if folder else None, self.say)
+            self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name, "WHISPER_MODELS": several}
             note(name)
 
     def _start_worker(self) -> None:

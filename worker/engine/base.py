@@ -7,6 +7,9 @@ from typing import Protocol
 
 SAMPLE_RATE = 16_000  # of all samples the engine reads: mono, signed 16 bit, little endian
 WINDOW_SECONDS = 30.0  # the longest piece a Whisper model hears at once
+EXACT, FAST = "exact", "fast"
+MODES = (EXACT, FAST)
+"""How an engine computes: in single precision, token for token as openai-whisper; or with rounded weights."""
 
 
 class EngineRefused(Exception):
@@ -82,7 +85,7 @@ class Vote:
 class Loaded:
     """A child whose model is in memory: `sha256` of the checkpoint file, `speed` in audio seconds a second.
 
-    `english_only` and `translates` (into English) say what this checkpoint can.
+    `english_only` and `translates` (into English) say what this checkpoint can; `mode` how it is computed, see MODES.
     """
 
     model: str
@@ -91,6 +94,7 @@ class Loaded:
     speed: float
     english_only: bool
     translates: bool
+    mode: str = FAST
 
 
 class Engine(Protocol):

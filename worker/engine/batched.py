@@ -1,19 +1,26 @@
-"""The engine on openai-whisper's own decoder: windows in batches, no window's text the prompt of another."""
+"""The engine: openai-whisper's weights in our own loop; windows in batches, no window's text the prompt of another."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import batched
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
-from worker.engine.base import SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
+from worker.engine.base import EXACT, SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
 from worker.engine.checkpoint import can_translate
+from worker.engine.decode import Result, task
+from worker.engine.decoder import Decoder
+from worker.engine.encoder import Encoder
+from worker.engine.memory import Memory
 from worker.engine.row import Row
-from worker.engine.sampling import Rules, decode
+from worker.engine.sampling import Rules, decode_surely
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
+from worker.engine.weights import decoder_weights, encoder_weights, precision
+
+logger = logging.getLogger(__name__)
 
 ROWS = {"cpu": 8, "cuda": 16}  # decoded together: more gains little and takes memory
 ROUNDS = 8  # times a window is heard again where the model was cut off in speech: text that never ends must end
@@ -21,70 +28,85 @@ OPENAI = Rules()
 
 
 class BatchedEngine:
-    """Implements `worker.engine.base.Engine`."""
+    """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free."""
 
-    def __init__(self, model: Whisper, rules: Rules = OPENAI) -> None:
-        self._model = model
+    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT) -> None:
+        numbers = precision(mode, model.device)
+        self.dimensions = model.dims
+        self.device = model.device
+        self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
+        self.encoder = Encoder(encoder_weights(model.encoder, numbers))
+        self.decoder = Decoder(decoder_weights(model.decoder, numbers))
+        self._languages = model.num_languages
         self._rules = rules
+        self._together = ROWS[model.device.type]
+
+    @property
+    def encodes(self) -> int:
+        """Windows encoded so far: retries and word times must not encode one again."""
+        return self.encoder.encodes
 
     def vote_language(self, samples: Path, pieces: Sequence[Piece]) -> Vote:
         """The mean of the language probabilities over these windows."""
         if not pieces:
             raise EngineRefused("bad_request", "There is no window to find the language in.")
-        if not self._model.is_multilingual:
+        if not self.is_multilingual:
             return Vote("en", 1.0)
-        totals: dict[str, float] = {}
-        for row in self._rows(samples, pieces):  # one by one: nothing to gain by a batch of one step
-            [chances] = self._model.detect_language(self._encode([row]))[1]
-            totals = {language: totals.get(language, 0.0) + chance for language, chance in chances.items()}
-        winner = max(totals, key=lambda language: totals[language])
-        return Vote(winner, totals[winner] / len(pieces))
+        tokenizer = get_tokenizer(multilingual=True, num_languages=self._languages)
+        tokens = list(tokenizer.all_language_tokens)
+        chances = torch.stack([self._odds([row], tokenizer, tokens) for row in self._rows(samples, pieces)]).mean(dim=0)
+        winner = int(chances.argmax())
+        return Vote(tokenizer.all_language_codes[winner], float(chances[winner]))
 
     def hear(self, samples: Path, pieces: Sequence[Piece], options: Options) -> dict[int, list[Segment]]:
         """Segments by window index, in order; an empty list where nothing was said."""
-        tokenizer = self._tokenizer(options)
+        tokenizer = self.tokenizer(options)
         heard: dict[int, list[Segment]] = {}
-        for group in batched(pieces, ROWS[self._model.device.type]):
+        for group in batched(pieces, ROWS[self.device.type]):
             rows = list(self._rows(samples, group))
             self._hear(rows, options, tokenizer)
             heard |= {row.piece.index: row.segments for row in rows}
         return heard
+
+    def tokenizer(self, options: Options) -> Tokenizer:
+        """For the language and task of these options. Raises EngineRefused: language_unknown, cannot_translate."""
+        if not self.is_multilingual and options.language != "en":
+            raise EngineRefused("language_unknown", "This model knows English only. Choose English or another model.")
+        if options.task == "translate" and not self.translates:  # it would transcribe without a word
+            raise EngineRefused("cannot_translate", "This model cannot translate. Choose another, or no translation.")
+        try:
+            return get_tokenizer(
+                self.is_multilingual, num_languages=self._languages, language=options.language, task=options.task
+            )
+        except ValueError as error:
+            raise EngineRefused(
+                "language_unknown", "This model does not know that language. Choose another."
+            ) from error
 
     def _hear(self, rows: list[Row], options: Options, tokenizer: Tokenizer) -> None:
         for _ in range(ROUNDS):
             rows = [row for row in rows if not row.heard]
             if not rows:
                 return
-            seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
-            results = decode(self._model, self._encode(rows), options.language, options.task, seeds, self._rules)
+            results = self._decode(rows, options, tokenizer)
             for row, result in zip(rows, results, strict=True):
                 row.skip() if self._rules.is_silence(result) else row.take(result, tokenizer)
+
+    def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
+        seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
+        asked = task(self.decoder, tokenizer)
+        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules)
+
+    def _memory(self, rows: Sequence[Row]) -> Memory:
+        mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)
+        return self.decoder.cross(self.encoder(mels))
+
+    def _odds(self, rows: Sequence[Row], tokenizer: Tokenizer, tokens: list[int]) -> torch.Tensor:
+        """Probabilities of these tokens alone, right at the start of the transcript."""
+        _, logits = self.decoder.begin(self._memory(rows), [tokenizer.sot])
+        return logits[0, 0, tokens].softmax(dim=-1).cpu()
 
     def _rows(self, samples: Path, pieces: Sequence[Piece]) -> Iterator[Row]:
         for piece in pieces:
             sound = read_samples(samples, piece)
-            yield Row(piece, spectrogram(sound, self._model.dims.n_mels), len(sound) * FRAMES_A_SECOND // SAMPLE_RATE)
-
-    @torch.no_grad()
-    def _encode(self, rows: Sequence[Row]) -> Tensor:
-        """(rows, 1500, width). One by one on a CPU: a batch is slower there."""
-        mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self._model.device)
-        if mels.is_cuda:
-            encoded: Tensor = self._model.encoder(mels.half())
-            return encoded
-        return torch.cat([self._model.encoder(mel[None]) for mel in mels])
-
-    def _tokenizer(self, options: Options) -> Tokenizer:
-        model = self._model
-        if not model.is_multilingual and options.language != "en":
-            raise EngineRefused("language_unknown", "This model knows English only. Choose English or another model.")
-        if options.task == "translate" and not can_translate(model):  # it would transcribe without a word
-            raise EngineRefused("cannot_translate", "This model cannot translate. Choose another, or no translation.")
-        try:
-            return get_tokenizer(
-                model.is_multilingual, num_languages=model.num_languages, language=options.language, task=options.task
-            )
-        except ValueError as error:
-            raise EngineRefused(
-                "language_unknown", "This model does not know that language. Choose another."
-            ) from error
+            yield Row(piece, spectrogram(sound, self.dimensions.n_mels), len(sound) * FRAMES_A_SECOND // SAMPLE_RATE)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from worker.engine import wire
-from worker.engine.base import Engine, EngineRefused, Loaded
+from worker.engine.base import FAST, MODES, Engine, EngineRefused, Loaded
 
 PR_SET_PDEATHSIG = 1
 BROKEN = "engine_broken"  # this process is of no more use
@@ -65,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--mode", choices=MODES, default=FAST)
     parser.add_argument("--device", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
@@ -79,20 +80,22 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
     torch.set_num_interop_threads(1)
 
     from worker.engine.batched import BatchedEngine
-    from worker.engine.checkpoint import can_translate, load_checkpoint
+    from worker.engine.checkpoint import load_checkpoint
     from worker.engine.measure import measure_speed
 
     model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
-    speed = arguments.speed or measure_speed(model)
+    engine = BatchedEngine(model, mode=arguments.mode)
+    speed = arguments.speed or measure_speed(engine)
     loaded = Loaded(
         arguments.model,
         sha256,
         arguments.device,
         speed,
-        english_only=not model.is_multilingual,
-        translates=can_translate(model),
+        english_only=not engine.is_multilingual,
+        translates=engine.translates,
+        mode=arguments.mode,
     )
-    return BatchedEngine(model), loaded
+    return engine, loaded
 
 
 def _messages(lines: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -30,18 +30,6 @@ class Layout:
     threads: int
 
 
-def layout(wanted: int, checkpoint_bytes: int) -> Layout:
-    """One slot for each GPU; without one, as many as cores and memory allow. `wanted` slots, where it is not 0."""
-    gpus = probe()
-    if gpus:
-        slots = wanted or len(gpus)
-        devices = [f"cuda:{number % len(gpus)}" for number in range(slots)]
-    else:
-        slots = wanted or slots_on_cpu(cores(), available_memory(), checkpoint_bytes)
-        devices = ["cpu"] * slots
-    return Layout(devices, max(1, cores() // slots))
-
-
 def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int) -> int:
     """At least one: whether a model really fits shows when it is loaded."""
     return max(1, min(cores, memory // (checkpoint_bytes * MEMORY_FOR_A_MODEL + MEMORY_FOR_A_PROCESS)))
@@ -90,6 +78,12 @@ def available_memory() -> int:
     free = int(lines["MemAvailable"].split()[0]) << 10
     limit, used = _read(CGROUP / "memory.max").strip(), _read(CGROUP / "memory.current").strip()
     return max(0, min(free, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
+
+
+def resident(pid: int | None) -> int:
+    """Bytes of memory that a process holds now; 0 for one that is gone."""
+    pages = _read(Path(f"/proc/{pid}/statm")).split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
 
 
 def _read(path: Path) -> str:

@@ -1,14 +1,14 @@
-"""How fast this model is on this device, before it has heard anything."""
+"""How fast an engine is on this device, before it has heard anything."""
 
 import time
 
 import numpy as np
 import torch
-from whisper.decoding import DecodingOptions, DecodingTask
-from whisper.model import Whisper
-from whisper.tokenizer import get_tokenizer
 
-from worker.engine.base import SAMPLE_RATE, WINDOW_SECONDS
+from worker.engine.base import SAMPLE_RATE, WINDOW_SECONDS, Options
+from worker.engine.batched import BatchedEngine
+from worker.engine.decode import decode, task
+from worker.engine.sampling import likeliest
 from worker.engine.sound import spectrogram
 
 ROWS = 4
@@ -16,29 +16,28 @@ TOKENS = 60  # what people say in 30 s with their pauses
 SLOW = 2.0  # seconds for one window; a second look would only cost time
 
 
-@torch.no_grad()
-def measure_speed(model: Whisper) -> float:
+def measure_speed(engine: BatchedEngine) -> float:
     """Seconds of sound heard in a second: one window encoded, four decoded to a fixed length. Two digits are told."""
-    seconds = _timed(model)
+    seconds = _timed(engine)
     if seconds < SLOW:  # the first time includes the waking of the device and of the allocator
-        seconds = min(seconds, _timed(model))
+        seconds = min(seconds, _timed(engine))
     return float(f"{WINDOW_SECONDS / seconds:.2g}")
 
 
-def _timed(model: Whisper) -> float:
+def _timed(engine: BatchedEngine) -> float:
     """Seconds for one window."""
     noise = np.random.default_rng(1).normal(0, 0.01, int(WINDOW_SECONDS) * SAMPLE_RATE).astype(np.float32)
     began = time.perf_counter()
-    mel = spectrogram(noise, model.dims.n_mels)[None].to(model.device)
-    features = model.encoder(mel.half() if mel.is_cuda else mel)
-    if mel.is_cuda:
+    mel = spectrogram(noise, engine.dimensions.n_mels)[None].to(engine.device)
+    features = engine.encoder(mel)
+    if features.is_cuda:
         torch.cuda.synchronize()
     encoded = time.perf_counter()
-    _endless(model, features.dtype == torch.float16).run(features.repeat(ROWS, 1, 1))
+    decode_fixed(engine, features.expand(ROWS, -1, -1), TOKENS)
     return (encoded - began) + (time.perf_counter() - encoded) / ROWS
 
 
-def _endless(model: Whisper, half: bool) -> DecodingTask:
-    """The end of text is forbidden, so that the work does not depend on what is heard in noise."""
-    end = get_tokenizer(model.is_multilingual, num_languages=model.num_languages).eot
-    return DecodingTask(model, DecodingOptions(language="en", sample_len=TOKENS, suppress_tokens=[-1, end], fp16=half))
+def decode_fixed(engine: BatchedEngine, features: torch.Tensor, tokens: int) -> list[list[int]]:
+    """Exactly so many tokens for each row of features: the work does not depend on what is heard in noise."""
+    asked = task(engine.decoder, engine.tokenizer(Options("en")), tokens=tokens)
+    return [result.tokens for result in decode(engine.decoder, engine.decoder.cross(features), asked, likeliest, 0.0)]

@@ -4,10 +4,10 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from torch import Tensor
-from whisper.decoding import DecodingResult
 from whisper.tokenizer import Tokenizer
 
 from worker.engine.base import Piece, Segment
+from worker.engine.decode import Result
 from worker.engine.splitting import Part, split
 
 FRAMES_A_POSITION = 2  # a position of a timestamp is 0.02 s, a frame of the spectrogram 0.01 s
@@ -29,7 +29,7 @@ class Row:
     def heard(self) -> bool:
         return self.length - self.seek < SHORTEST_REST
 
-    def take(self, result: DecodingResult, tokenizer: Tokenizer) -> None:
+    def take(self, result: Result, tokenizer: Tokenizer) -> None:
         """Add what was decoded from `seek` on, and move `seek` past it. It always moves."""
         found = split(result.tokens, tokenizer.timestamp_begin, (self.length - self.seek) // FRAMES_A_POSITION)
         segments = [self._segment(part, result, tokenizer) for part in found.parts if part.start != part.end]
@@ -43,13 +43,13 @@ class Row:
         """Nothing is said in the rest."""
         self.seek = self.length
 
-    def _segment(self, part: Part, result: DecodingResult, tokenizer: Tokenizer) -> Segment:
+    def _segment(self, part: Part, result: Result, tokenizer: Tokenizer) -> Segment:
         return Segment(
             start=self._seconds(part.start),
             end=self._seconds(part.end),
             text=clean(tokenizer.decode([token for token in part.tokens if token < tokenizer.eot])),
-            average_log_probability=result.avg_logprob,
-            no_speech_probability=result.no_speech_prob,
+            average_log_probability=result.average_log_probability,
+            no_speech_probability=result.no_speech_probability,
             compression_ratio=result.compression_ratio,
             temperature=result.temperature,
         )

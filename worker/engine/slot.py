@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from worker.engine import wire
-from worker.engine.base import EngineRefused, Loaded, Options, Piece, Segment, Vote
+from worker.engine.base import FAST, EngineRefused, Loaded, Options, Piece, Segment, Vote
 from worker.engine.process import EngineDied, EngineProcess
 
 POLL_SECONDS = 0.5
@@ -17,13 +17,14 @@ Poll = Callable[[], None]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """`slots` 0: automatic. `window_cap_seconds`: wall clock for each window of a request."""
+    """`slots` 0: automatic. `window_cap_seconds`: wall clock for each window of a request. `mode`: one of MODES."""
 
     checkpoint: Path
     model: str
     slots: int
     cancel_grace_seconds: float
     window_cap_seconds: float
+    mode: str = FAST
 
 
 class Home(Protocol):

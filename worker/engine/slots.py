@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from worker.engine.base import EngineRefused, Loaded
-from worker.engine.machine import ROOT, available_memory, environment, layout
+from worker.engine.machine import ROOT, available_memory, environment, resident
 from worker.engine.process import EngineDied, EngineProcess
-from worker.engine.slot import EngineSettings, Slot
+from worker.engine.shares import Share, divide
+from worker.engine.slot import EngineSettings, Poll, Slot
 
 __all__ = ["EngineDied", "EngineRefused", "EngineSettings", "Slot", "SlotPool"]
 
@@ -26,15 +27,19 @@ NEW_WEIGHT = 0.3  # of the latest request in the moving speed
 
 
 class SlotPool:
-    """The slots of one worker process, all with the same model. `start` first; `close` at the end."""
+    """A worker's slots for one model. `start` first; `close` at the end.
+
+    `share`: what it gets of the machine beside the worker's other models; without one, all of it.
+    """
 
     slots: int
     device: str
     threads: int
     loaded: Loaded
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, share: Share | None = None) -> None:
         self.settings = settings
+        self._share = share
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         self._children: set[EngineProcess] = set()
         self._known: Loaded | None = None
@@ -47,9 +52,10 @@ class SlotPool:
     def start(self) -> Loaded:
         """Load the first child and begin with the others. Raises EngineRefused where the model cannot be had."""
         try:
-            plan = layout(self.settings.slots, self.settings.checkpoint.stat().st_size)
+            self._share = self._share or divide(self.settings.slots, [self.settings.checkpoint.stat().st_size])[0]
         except OSError as error:
             raise EngineRefused("checkpoint_missing", f"There is no checkpoint: {error.strerror}.") from error
+        plan = self._share.layout
         self.slots, self.threads, self.device = len(plan.devices), plan.threads, plan.devices[0]
         slots = [Slot(self, device) for device in plan.devices]
         try:
@@ -59,18 +65,22 @@ class SlotPool:
             self.close()
             raise
         for slot in slots:
-            slot.begin()
+            if self._share.eager:
+                slot.begin()
             self._free.put(slot)
-        size = f"{self.slots} slots, {self.threads} threads each, {available_memory() >> 20} MB of memory free"
-        logger.info("Engine: %s on %s, %s", loaded.model, loaded.device, size)
+        held = f"{resident(slots[0].pid) >> 20} MB held by each, {available_memory() >> 20} MB free"
+        size = f"{self.slots} slots, {self.threads} threads each, {held}"
+        logger.info("Engine: %s on %s in %s mode, %s", loaded.model, loaded.device, loaded.mode, size)
         return loaded
 
     @contextmanager
-    def slot(self) -> Iterator[Slot]:
-        """A slot of the caller's own; waits until one is free."""
+    def slot(self, poll: Poll = lambda: None) -> Iterator[Slot]:
+        """A slot of the caller's own; waits until one is free, and polls while the other models take all the places."""
+        assert self._share is not None
         slot = self._free.get()
         try:
-            yield slot
+            with self._share.turn(poll):
+                yield slot
         finally:
             self._free.put(slot)
 
@@ -122,7 +132,8 @@ class SlotPool:
     def _launch(self, device: str) -> EngineProcess:
         settings = self.settings
         command = [sys.executable, "-m", "worker.engine.child", "--checkpoint", str(settings.checkpoint.resolve())]
-        command += ["--model", settings.model, "--device", device, "--threads", str(self.threads)]
+        command += ["--model", settings.model, "--mode", settings.mode]
+        command += ["--device", device, "--threads", str(self.threads)]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
         child = EngineProcess(command, ROOT, environment(self.threads))
         self._children.add(child)

@@ -1,6 +1,6 @@
 """What is heard, with the real demo model in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,6 +17,8 @@ from worker.engine.sampling import Rules
 if TYPE_CHECKING:
     from torch import Tensor
     from whisper.model import Whisper
+
+    from worker.engine.memory import Memory
 
 ENGLISH = Options("en")
 
@@ -99,27 +101,25 @@ def test_only_rows_that_fail_are_decoded_again(
     slow = np.interp(np.arange(0, len(clean), 0.7), np.arange(len(clean)), clean)[: 25 * SAMPLE_RATE]
     pieces = [piece, Piece(1, piece.end, piece.end + 25)]
     rules = Rules(temperatures=(0.0, 0.5), log_probability=-0.5, no_speech=2.0)
-    heard = BatchedEngine(model, rules).hear(write(np.concatenate([clean, slow])), pieces, ENGLISH)
+    engine = BatchedEngine(model, rules)
+    heard = engine.hear(write(np.concatenate([clean, slow])), pieces, ENGLISH)
     assert {segment.temperature for segment in heard[0]} == {0.0}
     assert {segment.temperature for segment in heard[1]} == {0.5}
 
 
 def test_a_model_that_never_ends_ends(model: "Whisper", english: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time it is cut off after a word: the window is heard again only so often."""
-    from whisper.decoding import DecodingResult
-
     from worker.engine import batched
+    from worker.engine.decode import Result
 
     calls = []
 
-    def short(*_: object) -> list[DecodingResult]:
+    def short(*_: object) -> list[Result]:
         calls.append(1)
         stamp = 50364
-        return [
-            DecodingResult(None, "en", tokens=[stamp, 400, stamp + 1, stamp + 1], avg_logprob=-0.1, no_speech_prob=0.0)
-        ]
+        return [Result([stamp, 400, stamp + 1, stamp + 1], -0.1, 0.0, 1.0, 0.0)]
 
-    monkeypatch.setattr(batched, "decode", short)
+    monkeypatch.setattr(batched, "decode_surely", short)
     heard = BatchedEngine(model).hear(english, [Piece(0, 0.0, 20.0)], ENGLISH)
     assert len(calls) == len(heard[0]) == batched.ROUNDS
 
@@ -165,7 +165,7 @@ def test_an_english_only_model_knows_one_language(english: Path, tmp_path: Path)
 
 @pytest.fixture
 def prompts(model: "Whisper") -> Iterator[list[list[int]]]:
-    """The tokens the decoder was first shown, once for each batch."""
+    """The tokens openai's decoder was first shown, once for each batch."""
     seen: list[list[int]] = []
 
     def note(_: object, given: tuple[object, ...]) -> None:
@@ -180,10 +180,20 @@ def prompts(model: "Whisper") -> Iterator[list[list[int]]]:
 
 @pytest.mark.parametrize(("language", "task"), [("de", "transcribe"), ("de", "translate"), ("en", "translate")])
 def test_the_model_is_told_language_and_task(
-    model: "Whisper", german: Path, prompts: list[list[int]], language: str, task: str
+    model: "Whisper", german: Path, language: str, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heard once each: the demo model never learnt to translate, so no temperature would make it surer."""
     from whisper.tokenizer import get_tokenizer
+
+    from worker.engine.decoder import Decoder
+
+    prompts, begin = [], Decoder.begin
+
+    def note(self: Decoder, memory: "Memory", prompt: Sequence[int], places: Sequence[int]) -> object:
+        prompts.append(list(prompt))
+        return begin(self, memory, prompt, places)
+
+    monkeypatch.setattr(Decoder, "begin", note)
 
     tokenizer = get_tokenizer(multilingual=True, language=language, task=task)
     wanted = [tokenizer.sot, tokenizer.to_language_token(language), getattr(tokenizer, task)]

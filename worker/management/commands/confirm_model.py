@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the name runs know the model by")
-        parser.add_argument("--file", type=Path, help="its checkpoint (default: that of WHISPER_MODEL)")
+        parser.add_argument("--file", type=Path, help="its checkpoint (default: that of the settings)")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, name: str, file: Path | None, yes: bool, **options: Any) -> None:
@@ -38,11 +38,12 @@ class Command(BaseCommand):
 
 
 def _configured(name: str) -> Path:
-    """The checkpoint of the settings, when that is the model named."""
-    if name != settings.MODEL_NAME:
-        raise CommandError(f"WHISPER_MODEL is {settings.MODEL_NAME}. Give the checkpoint of {name} with --file.")
+    """The checkpoint of the settings, when they name this model."""
+    if name not in settings.MODELS:
+        known = ", ".join(settings.MODELS)
+        raise CommandError(f"The settings name {known}. Give the checkpoint of {name} with --file.")
     try:
-        return resolve(settings.WHISPER_MODEL, Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None)
+        return resolve(settings.MODELS[name], Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None)
     except ModelMissing as error:
         raise CommandError(str(error)) from error
 

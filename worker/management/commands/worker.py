@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,11 @@ from jobs.errors import JobError
 from jobs.services.checkpoints import admit_checkpoint, confirm_checkpoint
 from worker.activities import Activities
 from worker.client import connect
-from worker.contract import MEDIA_QUEUE, RENDITION_QUEUE, transcribe_queue
+from worker.contract import MEDIA_QUEUE, RENDITION_QUEUE
+from worker.engine.shares import divide
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
 from worker.media import landlock_problem
-from worker.model import ModelMissing, resolve
+from worker.model import ModelMissing, named, resolve
 from worker.presence import Presence
 from worker.scheduler import Scheduler
 from worker.wake import Wake
@@ -40,8 +43,9 @@ class Command(BaseCommand):
     help = "Transcribe what the queue holds, until stopped."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--model", default=settings.WHISPER_MODEL, help="a model name or the path of a checkpoint")
-        parser.add_argument("--name", default=settings.MODEL_NAME, help="the name runs know the model by")
+        said = "a model's name, the path of a checkpoint, or NAME=PATH; several times for several models"
+        parser.add_argument("--model", action="append", default=[], help=f"{said} (default: those of the settings)")
+        parser.add_argument("--name", default="", help="the name runs know the first model by")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """End without taking the interpreter down piece by piece: a thread of the Temporal SDK that wakes up meanwhile
@@ -52,13 +56,19 @@ class Command(BaseCommand):
         sys.stderr.flush()
         os._exit(0)
 
-    def handle(self, *args: Any, model: str, name: str, **options: Any) -> None:
+    def handle(self, *args: Any, model: list[str], name: str, **options: Any) -> None:
         self._check_sandbox()
-        pool = self._engine(model, name)
+        models = dict(map(named, model)) or dict(settings.MODELS)
+        if name:
+            first, *others = models.items()
+            models = {name: first[1], **dict(others)}
+        pools: list[SlotPool] = []
         try:
-            asyncio.run(serve(pool))
+            self._load(models, pools)
+            asyncio.run(serve(pools))
         finally:
-            pool.close()
+            for pool in pools:
+                pool.close()
 
     def _check_sandbox(self) -> None:
         """Recordings are hostile until decoded: in production no worker starts on a kernel that cannot shut them in."""
@@ -68,36 +78,44 @@ class Command(BaseCommand):
         if problem:
             logger.warning("%s", problem)
 
-    def _engine(self, model: str, name: str) -> SlotPool:
+    def _load(self, models: Mapping[str, str], pools: list[SlotPool]) -> None:
+        """The slots of each model, started one after the other; `pools` holds what is to be closed."""
+        folder = Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None
         try:
-            checkpoint = resolve(model, Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None)
-            pool = SlotPool(
-                EngineSettings(
-                    checkpoint=checkpoint,
-                    model=name,
-                    slots=settings.ENGINE_SLOTS,
-                    cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
-                    window_cap_seconds=settings.WINDOW_CAP_SECONDS,
-                )
-            )
-            loaded = pool.start()
-            # The demo model is part of the code: a new version of that brings new weights.
-            (confirm_checkpoint if settings.DEMO_MODEL else admit_checkpoint)(name, loaded.sha256)
+            checkpoints = {name: resolve(what, folder) for name, what in models.items()}
+            shares = divide(settings.ENGINE_SLOTS, [path.stat().st_size for path in checkpoints.values()])
+            for (name, checkpoint), share in zip(checkpoints.items(), shares, strict=True):
+                pool = SlotPool(_engine_settings(name, checkpoint), share)
+                pools.append(pool)
+                loaded = pool.start()
+                # The demo model is part of the code: a new version of that brings new weights.
+                demo = checkpoint == settings.DEMO_CHECKPOINT
+                (confirm_checkpoint if demo else admit_checkpoint)(name, loaded.sha256)
         except (ModelMissing, EngineRefused, JobError) as error:
             raise CommandError(str(error)) from error
-        return pool
 
 
-async def serve(pool: SlotPool) -> None:
-    """Poll both queues and schedule, until SIGTERM or SIGINT; then finish the batches in hand."""
+def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
+    return EngineSettings(
+        checkpoint=checkpoint,
+        model=name,
+        slots=settings.ENGINE_SLOTS,
+        cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
+        window_cap_seconds=settings.WINDOW_CAP_SECONDS,
+        mode=settings.ENGINE_MODE,
+    )
+
+
+async def serve(pools: Sequence[SlotPool]) -> None:
+    """Poll all queues and schedule, until SIGTERM or SIGINT; then finish the batches in hand."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    presence = await asyncio.to_thread(Presence, pool.loaded, pool.slots, pool.speed)
+    presence = await asyncio.to_thread(Presence, pools)
     wake, scheduler = Wake(), Scheduler(await connect(lazy=True))
     listening, scheduling = asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))
     try:
-        await _poll(pool, presence, stop)
+        await _poll(pools, presence, stop)
     finally:
         scheduler.stop()
         wake.ring()
@@ -109,15 +127,15 @@ async def serve(pool: SlotPool) -> None:
         await asyncio.to_thread(presence.end)
 
 
-async def _poll(pool: SlotPool, presence: Presence, stop: asyncio.Event) -> None:
+async def _poll(pools: Sequence[SlotPool], presence: Presence, stop: asyncio.Event) -> None:
     client = await _connected(stop)
     if client is None:
         return
-    media, engine, rendition = _workers(client, pool, presence)
-    logger.info(
-        "worker %s is ready: model %s on %s, %d slots", presence.name, pool.loaded.model, pool.device, pool.slots
-    )
-    async with media, engine, rendition:
+    async with AsyncExitStack() as running:
+        for worker in _workers(client, pools, presence):
+            await running.enter_async_context(worker)
+        models = ", ".join(f"{pool.loaded.model} on {pool.device} in {pool.slots} slots" for pool in pools)
+        logger.info("worker %s is ready: %s", presence.name, models)
         await stop.wait()
 
 
@@ -134,32 +152,27 @@ async def _connected(stop: asyncio.Event) -> Client | None:
     return None
 
 
-def _workers(client: Client, pool: SlotPool, presence: Presence) -> tuple[Worker, Worker, Worker]:
-    bodies = Activities(pool, presence)
-    grace = timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS)
-    media = Worker(
+def _workers(client: Client, pools: Sequence[SlotPool], presence: Presence) -> list[Worker]:
+    engines = [Activities(pool, presence) for pool in pools]
+    bodies = engines[0]  # what is not heard knows no model
+    media = _worker(client, MEDIA_QUEUE, bodies.on_media(), MEDIA_THREADS, workflows=[TranscribeWorkflow])
+    rendition = _worker(client, RENDITION_QUEUE, bodies.on_rendition(), 1)
+    return [media, rendition, *(_worker(client, one.queue, one.on_engine(), one.pool.slots) for one in engines)]
+
+
+def _worker(
+    client: Client,
+    queue: str,
+    activities: list[Callable[..., Any]],
+    threads: int,
+    workflows: Sequence[type[TranscribeWorkflow]] = (),
+) -> Worker:
+    return Worker(
         client,
-        task_queue=MEDIA_QUEUE,
-        workflows=[TranscribeWorkflow],
-        activities=bodies.on_media(),
-        activity_executor=ThreadPoolExecutor(MEDIA_THREADS),
-        max_concurrent_activities=MEDIA_THREADS,
-        graceful_shutdown_timeout=grace,
+        task_queue=queue,
+        workflows=workflows,
+        activities=activities,
+        activity_executor=ThreadPoolExecutor(threads),
+        max_concurrent_activities=threads,
+        graceful_shutdown_timeout=timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS),
     )
-    engine = Worker(
-        client,
-        task_queue=transcribe_queue(pool.loaded.model),
-        activities=bodies.on_engine(),
-        activity_executor=ThreadPoolExecutor(pool.slots),
-        max_concurrent_activities=pool.slots,
-        graceful_shutdown_timeout=grace,
-    )
-    rendition = Worker(
-        client,
-        task_queue=RENDITION_QUEUE,
-        activities=bodies.on_rendition(),
-        activity_executor=ThreadPoolExecutor(1),
-        max_concurrent_activities=1,
-        graceful_shutdown_timeout=grace,
-    )
-    return media, engine, rendition

@@ -1,0 +1,125 @@
+"""Features and tokens to odds of the next token: the layers of openai-whisper's decoder over caches made once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from worker.engine.memory import Memory, State
+from worker.engine.weights import DecoderWeights
+
+Heads = Sequence[tuple[int, int]]
+"""(layer, head) pairs."""
+
+
+@dataclass(frozen=True)
+class Forced:
+    """Of one pass over given tokens. `log_probabilities` (rows, tokens - 1): of token i + 1 after those up to i.
+    `attention` (rows, heads asked for, tokens, 1500), fp32: where each token looked in the sound; sums to 1."""
+
+    log_probabilities: Tensor
+    attention: Tensor
+
+
+class Decoder:
+    """`context`: the most tokens a sequence can have. `vocabulary`: how many tokens there are."""
+
+    def __init__(self, weights: DecoderWeights) -> None:
+        self._weights = weights
+        self.context = len(weights.positions)
+        self.vocabulary = len(weights.table)
+        self.layers = len(weights.layers)
+        self.heads = weights.heads
+
+    @property
+    def device(self) -> torch.device:
+        return self._weights.table.device
+
+    @torch.inference_mode()
+    def cross(self, features: Tensor) -> Memory:
+        """Features (rows, 1500, width) -> their keys and values. Row by row on a CPU, so that a row's do not depend on
+        its neighbours."""
+        parts = [features] if features.is_cuda else [row[None] for row in features]
+        made = [self._keys_and_values(part) for part in parts]
+        keys, values = ([torch.cat(layer) for layer in zip(*which, strict=True)] for which in zip(*made, strict=True))
+        return Memory(keys, values, self.heads)
+
+    @torch.inference_mode()
+    def begin(self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,)) -> tuple[State, Tensor]:
+        """The same first tokens for every row -> the state behind them, and the logits (rows, len(places), vocabulary)
+        behind these places of the prompt, fp32. Nothing is computed over the vocabulary for other places."""
+        state = self._state(memory)
+        x = self._through(self._embed(self._tensor(prompt).repeat(memory.rows, 1), 0), state)
+        state.length = len(prompt)
+        chosen = x.view(memory.rows, len(prompt), -1)[:, list(places)]
+        return state, self._logits(chosen)
+
+    @torch.inference_mode()
+    def step(self, state: State, tokens: Tensor) -> Tensor:
+        """One more token (sequences) of each sequence -> logits of the next (sequences, vocabulary), fp32."""
+        x = self._through(self._embed(tokens[:, None], state.length), state)
+        state.length += 1
+        return self._logits(x)
+
+    @torch.inference_mode()
+    def forced(self, memory: Memory, tokens: Tensor, heads: Heads, end: int | None = None) -> Forced:
+        """One pass over given tokens (rows, tokens), padded with anything: what comes later changes nothing before it.
+        Probabilities are over the tokens below `end` alone, else over all."""
+        state, watched = self._state(memory), dict[tuple[int, int], Tensor]()
+        x = self._through(self._embed(tokens, 0), state, heads, watched)
+        rows, length = tokens.shape
+        following = x.view(rows, length, -1)[:, :-1]
+        chances = [self._chances(*pair, end) for pair in zip(following, tokens[:, 1:], strict=True)]
+        return Forced(torch.stack(chances), torch.stack([watched[pair] for pair in heads], dim=1))
+
+    def _chances(self, x: Tensor, tokens: Tensor, end: int | None) -> Tensor:
+        """One row at a time: logits of all at once would take hundreds of megabytes."""
+        logits = self._logits(x)
+        among = logits[:, :end].logsumexp(dim=-1)
+        return logits.gather(1, tokens[:, None])[:, 0] - among
+
+    def _through(
+        self, x: Tensor, state: State, heads: Heads = (), watched: dict[tuple[int, int], Tensor] | None = None
+    ) -> Tensor:
+        """(sequences * tokens, width) through all layers."""
+        for number, layer in enumerate(self._weights.layers):
+            x = x + layer.attention_out(state.attend(number, layer.attention(layer.attention_norm(x))))
+            assert layer.cross is not None
+            found, weights = state.memory.attend(number, layer.cross.query(layer.cross.norm(x)), state.rows)
+            for pair in (pair for pair in heads if pair[0] == number):
+                assert watched is not None
+                watched[pair] = weights.view(state.rows, self.heads, *weights.shape[1:])[:, pair[1]]
+            x = x + layer.cross.out(found)
+            x = x + layer.down(functional.gelu(layer.up(layer.norm(x))))
+        return x
+
+    def _embed(self, tokens: Tensor, first: int) -> Tensor:
+        """Tokens (sequences, tokens), the first of them at place `first` -> (sequences * tokens, width)."""
+        weights = self._weights
+        found = functional.embedding(tokens, weights.table).to(weights.precision.flow)
+        return (found + weights.positions[first : first + tokens.shape[1]]).flatten(0, 1)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self._weights.vocabulary(self._weights.norm(x)).float()
+
+    def _keys_and_values(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        keys, values = [], []
+        for layer in self._weights.layers:
+            assert layer.cross is not None
+            rows, length, _ = features.shape
+            parts = layer.cross.memory(features).to(self._weights.precision.memory)
+            key, value = parts.view(rows, length, 2, self.heads, -1).unbind(2)
+            keys.append(key.permute(0, 2, 3, 1).flatten(0, 1).contiguous())
+            values.append(value.transpose(1, 2).flatten(0, 1).contiguous())
+        return keys, values
+
+    def _state(self, memory: Memory) -> State:
+        weights = self._weights
+        shape = (2, memory.rows, self.heads, self.context, weights.positions.shape[1] // self.heads)
+        kept = [torch.empty(shape, dtype=weights.precision.flow, device=self.device) for _ in weights.layers]
+        return State(memory, kept)
+
+    def _tensor(self, tokens: Sequence[int]) -> Tensor:
+        return torch.tensor(list(tokens), device=self.device)

@@ -1,0 +1,43 @@
+"""Matrix products of weights that never change: in single, half, or 8-bit numbers."""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Product = Callable[[Tensor], Tensor]
+Pack = Callable[[Tensor, Tensor | None], Product]
+"""(weight (outputs, inputs), bias (outputs) or None) -> the product: (..., inputs) -> (..., outputs)."""
+
+ENGINES = ("fbgemm", "onednn", "qnnpack")  # by preference, see `eight_bits`
+LARGEST = 127
+
+
+def dense(weight: Tensor, bias: Tensor | None) -> Product:
+    """The product in the numbers of the weight."""
+    return functools.partial(functional.linear, weight=weight.contiguous(), bias=bias)
+
+
+def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
+    """Weights in 8 bits with a scale for each output, inputs in 8 bits with a scale found in each call; fp32 in, out.
+
+    `torch.ops.quantized.linear_dynamic` is what `torch.ao.quantization.quantize_dynamic`, which is being removed, is
+    built on. On a Xeon with VNNI and without AMX, one thread, billions of operations a second for 1500 x 512 x 512,
+    8 x 512 x 512 and 8 x 512 x 51865: fp32 156, 105, 17; bf16 84, 44, 40; fbgemm 426, 167, 264; onednn 478, 110, 289.
+    `torch._int_mm` is faster for many rows (647), but that is before numbers are rounded into it and scaled out of it,
+    and `torch.ops.onednn.qlinear_pointwise` takes a thousand times longer for 8 rows. So fbgemm, where it is.
+    """
+    scales = weight.abs().amax(dim=1).float().clamp_min(1e-12) / LARGEST
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    rounded = torch.quantize_per_channel(weight.float().contiguous(), scales, zeros, 0, torch.qint8)
+    torch.backends.quantized.engine = next(e for e in ENGINES if e in torch.backends.quantized.supported_engines)
+    packed = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.float())
+    return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=_sums_overflow())
+
+
+@functools.cache
+def _sums_overflow() -> bool:
+    """Without VNNI, pairs of products are added in 16 bits: inputs must do with 7 bits, or sums are cut off."""
+    return not torch.cpu._is_vnni_supported()

@@ -1,0 +1,125 @@
+"""What a decoder remembers: of the sound (`Memory`), and of the tokens so far (`State`)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Memory:
+    """Cross-attention's keys (rows * heads, 64, 1500) and values (rows * heads, 1500, 64) of each layer, contiguous:
+    the layout in which one matrix product for all heads reads each number once."""
+
+    def __init__(self, keys: list[Tensor], values: list[Tensor], heads: int) -> None:
+        self.keys, self.values, self.heads = keys, values, heads
+        self.order = list(range(len(keys[0]) // heads))
+
+    @property
+    def rows(self) -> int:
+        return len(self.order)
+
+    @torch.inference_mode()
+    def select(self, rows: Sequence[int]) -> "Memory":
+        """A copy of these rows, numbered from 0 in the order given; `rows` as they were when this memory was made."""
+        places = torch.tensor([self.order.index(row) for row in rows], device=self.keys[0].device)
+
+        def chosen(parts: list[Tensor]) -> list[Tensor]:
+            return [part.view(self.rows, self.heads, *part.shape[1:])[places].flatten(0, 1) for part in parts]
+
+        return Memory(chosen(self.keys), chosen(self.values), self.heads)
+
+    @torch.inference_mode()
+    def swap(self, one: int, other: int) -> None:
+        """Two places change their rows, so that rows still under way stand first and nothing else is copied."""
+        if one == other:
+            return
+        self.order[one], self.order[other] = self.order[other], self.order[one]
+        for part in [*self.keys, *self.values]:
+            rows = part.view(self.rows, self.heads, *part.shape[1:])
+            kept = rows[one].clone()
+            rows[one].copy_(rows[other])
+            rows[other].copy_(kept)
+
+    def attend(self, layer: int, query: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """Queries (rows * q, width) of the first `rows` rows, already scaled -> what they find, of the same shape, and
+        the weights (rows * heads, q, 1500) in fp32. All queries of a row, be they beams or positions, are one matrix:
+        the row's keys and values are read once."""
+        heads, each = self.heads, len(query) // rows
+        asked = query.view(rows, each, heads, -1).transpose(1, 2).reshape(rows * heads, each, -1)
+        key, value = self.keys[layer][: rows * heads], self.values[layer][: rows * heads]
+        weights = torch.softmax(torch.bmm(asked.to(key.dtype), key), dim=-1, dtype=torch.float32)
+        found = torch.bmm(weights.to(value.dtype), value).to(query.dtype)
+        return found.view(rows, heads, each, -1).transpose(1, 2).reshape(query.shape), weights
+
+
+class State:
+    """Self-attention's keys and values of `rows * width` sequences, `width` for each row, in buffers made once.
+
+    Sequence `row * width + beam`; `length` tokens were seen by each.
+    """
+
+    def __init__(self, memory: Memory, kept: list[Tensor]) -> None:
+        self.memory = memory
+        self.rows = memory.rows
+        self.width = 1
+        self.length = 0
+        self._kept = kept  # of each layer (2, sequences, heads, capacity, 64): keys, values
+
+    @property
+    def sequences(self) -> int:
+        return self.rows * self.width
+
+    def attend(self, layer: int, parts: Tensor) -> Tensor:
+        """Queries, keys and values (sequences * tokens, 3 * width) of the next tokens -> what they find among these and
+        all before them (sequences * tokens, width)."""
+        kept = self._kept[layer][:, : self.sequences]
+        _, count, heads, capacity, depth = kept.shape
+        tokens = len(parts) // count
+        split = parts.view(count, tokens, 3, heads, depth)
+        end = self.length + tokens
+        kept[:, :, :, self.length : end] = split[:, :, 1:].permute(2, 0, 3, 1, 4)
+        if tokens > 1:
+            return self._attend_many(split)
+        keys, values = kept.view(2, count * heads, capacity, depth)[:, :, :end]
+        query = split[:, :, 0].reshape(count * heads, 1, depth)
+        weights = torch.softmax(torch.bmm(query, keys.transpose(1, 2)), dim=-1)
+        return torch.bmm(weights, values).view(count, heads * depth)
+
+    def _attend_many(self, split: Tensor) -> Tensor:
+        """The first tokens, all at once: each sees those before it."""
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+        return found.transpose(1, 2).reshape(-1, query.shape[1] * query.shape[3])
+
+    @torch.inference_mode()
+    def widen(self, width: int) -> None:
+        """Follow `width` beams of each row from here on, all alike at first."""
+        self._kept = [kept[:, : self.rows].repeat_interleave(width, dim=1) for kept in self._kept]
+        self.width = width
+
+    @torch.inference_mode()
+    def reorder(self, sequences: Tensor) -> None:
+        """Sequence i goes on from what sequence `sequences[i]` was; only within one row."""
+        for kept in self._kept:
+            seen = kept[:, : len(sequences), :, : self.length]
+            seen.copy_(seen[:, sequences])
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> list[int]:
+        """Only these places go on. Gives them in the order they stand in now: place i holds what stood at order[i]."""
+        order, wanted = list(range(self.rows)), set(rows)
+        for place in reversed(range(self.rows)):
+            if order[place] not in wanted:
+                self.rows -= 1
+                self._move(self.rows, place)
+                order[place] = order[self.rows]
+        return order[: self.rows]
+
+    def _move(self, last: int, place: int) -> None:
+        self.memory.swap(last, place)
+        if last == place:
+            return
+        width = self.width
+        for kept in self._kept:
+            kept[:, place * width : (place + 1) * width] = kept[:, last * width : (last + 1) * width]
