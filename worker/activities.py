@@ -94,16 +94,16 @@ class Activities:
                 raise Stopped
             run = Run.objects.select_related("job").get(pk=run_id)
             watch = Watch(run_id)
-            if not run.windows.exists():
+            if not run.windows.to_hear().exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
                 plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:
-        last = run.windows.order_by("-span").values_list("span", flat=True).first()
+        last = run.windows.to_hear().order_by("-span").values_list("span", flat=True).first()
         chosen = run.options.get("language")
-        if chosen:
+        if chosen and not (run.parent_id and run.language):  # another language for a part is not the recording's
             plan.store_language(run.pk, chosen, None)
         decided = chosen or Run.objects.values_list("language", flat=True).get(pk=run.pk)
         return contract.Inspection(
@@ -134,7 +134,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
-            pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
+            pieces = _spread([_piece(w) for w in run.windows.to_hear()], VOTING_WINDOWS)
             with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
@@ -216,7 +216,7 @@ def _options(run: Run) -> Options:
     """Read from the row: people's text is in no payload."""
     asked = stored_options(run.options)
     return Options(
-        language=run.language,
+        language=run.heard_language,
         seed=run.number,
         task=run.task,
         beam=asked.beam,

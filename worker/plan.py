@@ -3,6 +3,7 @@
 All bounds are whole frames inside, seconds outside; the same probabilities always give the same plan.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,15 +33,23 @@ class Window:
     batch: int
 
 
-def plan(probabilities: NDArray[np.uint8], duration: float, windows_per_batch: int) -> list[Window]:
+def plan(
+    probabilities: NDArray[np.uint8],
+    duration: float,
+    windows_per_batch: int,
+    within: tuple[float, float] | None = None,
+) -> list[Window]:
     """Windows that cover all speech and never overlap, in order; none for a recording without speech.
 
     A window starts and ends with speech, except where speech goes on for more than 30 s: there it is cut at its
-    quietest place. `duration` in seconds ends the last window, since the last frame may reach beyond it.
+    quietest place. `duration` in seconds ends the last window, since the last frame may reach beyond it. `within`, also
+    in seconds, is the part to hear: no window reaches out of it.
     """
-    pieces = [part for run in find_speech(probabilities) for part in _cut(probabilities, run)]
-    bounds = [(_seconds(start), min(_seconds(end), duration)) for start, end in _merge(pieces)]
-    return _group(bounds, windows_per_batch)
+    first, last = (0.0, duration) if within is None else (within[0], min(within[1], duration))
+    heard = probabilities if within is None else _only(probabilities, within)
+    pieces = [part for run in find_speech(heard) for part in _cut(heard, run)]
+    bounds = [(max(first, _seconds(start)), min(_seconds(end), last)) for start, end in _merge(pieces)]
+    return _group([(start, end) for start, end in bounds if start < end], windows_per_batch)
 
 
 def windows_per_batch(speed: float) -> int:
@@ -111,6 +120,14 @@ def _group(bounds: list[tuple[float, float]], size: int) -> list[Window]:
         windows.append(Window(start, end, span, batch))
         held += 1
     return windows
+
+
+def _only(probabilities: NDArray[np.uint8], within: tuple[float, float]) -> NDArray[np.uint8]:
+    """Silence but for the frames that touch the part."""
+    first, last = int(within[0] // FRAME_SECONDS), math.ceil(within[1] / FRAME_SECONDS)
+    kept = np.zeros_like(probabilities)
+    kept[first:last] = probabilities[first:last]
+    return kept
 
 
 def _seconds(frame: int) -> float:
