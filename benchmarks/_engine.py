@@ -21,8 +21,8 @@ LEAST_DIFFERENT = 20  # tokens in a window: weights that say one token for ever 
 class Ours:
     """Our engine in a mode ("exact" or "fast"), from mel to tokens."""
 
-    def __init__(self, checkpoint: Path, mode: str) -> None:
-        self._engine = BatchedEngine(load(checkpoint), mode=mode)
+    def __init__(self, checkpoint: Path, mode: str, device: str = "cpu") -> None:
+        self._engine = BatchedEngine(load(checkpoint, device), mode=mode)
 
     def decode(self, mels: Tensor, tokens: int) -> Tokens:
         """As `_peers.openai_sequential`, in one batch."""

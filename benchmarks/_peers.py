@@ -24,9 +24,9 @@ Tokens = list[list[int]]
 HALVED = 2  # CTranslate2's Whisper counts half of `max_length` for its output: 100 asked for were 52 tokens given
 
 
-def load(checkpoint: Path) -> Whisper:
+def load(checkpoint: Path, device: str = "cpu") -> Whisper:
     """openai's model, untouched by anybody else."""
-    return load_checkpoint(checkpoint, "cpu")[0]
+    return load_checkpoint(checkpoint, device)[0]
 
 
 def endless(model: Whisper, tokens: int) -> DecodingOptions:
