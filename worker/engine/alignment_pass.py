@@ -100,6 +100,6 @@ def _words(taken: Taken, part: Part, drafts: Sequence[Draft]) -> tuple[Word, ...
     for draft in drafts:
         start = min(max(draft.start, free), limit)
         free = end = min(max(draft.end, start), limit)
-        bounds = (round(taken.offset + moment, 3) for moment in (start, end))
-        words.append(Word(*bounds, text=printable(draft.text), probability=round(draft.probability, 3)))
+        said, until = round(taken.offset + start, 3), round(taken.offset + end, 3)
+        words.append(Word(said, until, printable(draft.text), round(draft.probability, 3)))
     return tuple(words)

@@ -14,7 +14,7 @@ import torch
 from worker.demo.moments import read_moments
 from worker.engine.alignment import agreement, entries, focus
 from worker.engine.alignment_heads import choose_heads, chosen_heads
-from worker.engine.alignment_words import Timed, words_of
+from worker.engine.alignment_words import Draft, Timed, words_of
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.batched import BatchedEngine
 from worker.engine.sound import read_samples, spectrogram
@@ -197,9 +197,9 @@ def test_the_pause_behind_a_sentence_is_nobodys(tokenizer: "Tokenizer") -> None:
     assert (after[3].start, after[3].end) == (8.5, 9.5)
 
 
-def drafts(tokenizer: "Tokenizer", tokens: list[int]) -> list[object]:
+def drafts(tokenizer: "Tokenizer", tokens: list[int]) -> list[Draft]:
     bounds = [0.1 * place for place in range(len(tokens) + 1)]
-    return list(words_of([Timed(tokens, bounds, [0.5] * len(tokens))], tokenizer)[0])
+    return words_of([Timed(tokens, bounds, [0.5] * len(tokens))], tokenizer)[0]
 
 
 def test_heads_are_openais_for_its_own_checkpoints() -> None:
