@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,8 @@ from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
-from worker.samples import decode_samples, plan_windows
+from worker.samples import decode_samples, plan_windows, speech_path
+from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
@@ -199,7 +201,7 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
-        if not windows.commit_windows(run.pk, _by_window(heard)):
+        if not windows.commit_windows(run.pk, _by_window(heard, speech_path(run))):
             raise Stopped
         activity.heartbeat()
 
@@ -236,9 +238,9 @@ def _spread(pieces: list[Piece], count: int) -> list[Piece]:
     return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
 
 
-def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:
+def _by_window(heard: Mapping[int, Sequence[Segment]], speech: Path) -> dict[int, list[windows.HeardSegment]]:
     """The engine's segments in the words of `jobs`: neither knows the other, their fields are the same."""
-    return {index: [_in_rows(segment) for segment in segments] for index, segments in heard.items()}
+    return {index: [_in_rows(segment) for segment in mark_silence(said, speech)] for index, said in heard.items()}
 
 
 def _in_rows(segment: Segment) -> windows.HeardSegment:
