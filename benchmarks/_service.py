@@ -17,10 +17,9 @@ from benchmarks._race import family_seconds
 from worker import media
 from worker.engine.base import Options, Piece, Segment, Vote
 from worker.engine.slots import EngineSettings, Slot, SlotPool
-from worker.plan import Window, plan, windows_per_batch
+from worker.plan import Window, plan, spread, windows_per_batch
 
 LIMIT_SECONDS = 24 * 3600.0
-VOTING_WINDOWS = 6
 
 
 @dataclass
@@ -64,19 +63,12 @@ def _hear(slot: Slot, samples: Path, windows: list[Window], options: Options | N
     if not pieces:
         return heard
     if options is None:
-        heard.vote = slot.vote_language(samples, spread(pieces, VOTING_WINDOWS), poll=_nothing)
+        heard.vote = slot.vote_language(samples, spread(pieces), poll=_nothing)
         options = Options(heard.vote.language)
     for _, batch in groupby(pieces, key=lambda piece: windows[piece.index].batch):
         found = slot.hear(samples, list(batch), options, poll=_nothing)
         heard.segments += [segment for index in sorted(found) for segment in found[index]]
     return heard
-
-
-def spread(pieces: list[Piece], count: int) -> list[Piece]:
-    """At most `count` pieces, evenly over the whole list, as the activity that votes does."""
-    if len(pieces) <= count:
-        return pieces
-    return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from worker import contract
 from worker.endings import ATTEMPTS_ALLOWED, INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
+from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows, speech_path
@@ -30,8 +32,6 @@ from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
-
-VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 
 def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
@@ -136,7 +136,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
-            pieces = _spread([_piece(w) for w in run.windows.to_hear()], VOTING_WINDOWS)
+            pieces = spread([_piece(w) for w in run.windows.to_hear()])
             with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
@@ -191,7 +191,9 @@ class Activities:
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
+            began = time.monotonic()
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+            logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), time.monotonic() - began)
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
             if windows.record_engine_death(batch):
@@ -229,13 +231,6 @@ def _options(run: Run) -> Options:
 
 def _piece(window: Window) -> Piece:
     return Piece(index=window.index, start=window.start, end=window.end)
-
-
-def _spread(pieces: list[Piece], count: int) -> list[Piece]:
-    """At most `count` pieces, evenly over the whole list."""
-    if len(pieces) <= count:
-        return pieces
-    return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
 
 
 def _by_window(heard: Mapping[int, Sequence[Segment]], speech: Path) -> dict[int, list[windows.HeardSegment]]:

@@ -4,6 +4,7 @@ All bounds are whole frames inside, seconds outside; the same probabilities alwa
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ LONGEST_PAUSE = 156 - 2 * MARGIN  # frames within a window: pauses of 5 s and mo
 LATTER_PART = LONGEST // 2  # a long speech is cut after this
 SPAN_SECONDS = (300.0, 600.0)  # at least, unless a long pause comes between; at most
 WINDOW_SECONDS, BATCH_SECONDS, LARGEST_BATCH = 30.0, 15.0, 8
+VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 Run = tuple[int, int]  # from this frame up to, not including, that one
 
@@ -58,6 +60,13 @@ def windows_per_batch(speed: float) -> int:
     while size < LARGEST_BATCH and 2 * size * WINDOW_SECONDS <= BATCH_SECONDS * speed:
         size *= 2
     return size
+
+
+def spread[T](windows: Sequence[T], count: int = VOTING_WINDOWS) -> Sequence[T]:
+    """At most `count` of them, evenly over the whole list: those that vote on the language."""
+    if len(windows) <= count:
+        return windows
+    return [windows[round(index * (len(windows) - 1) / (count - 1))] for index in range(count)]
 
 
 def find_speech(probabilities: NDArray[np.uint8]) -> list[Run]:

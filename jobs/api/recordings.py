@@ -60,7 +60,8 @@ def run_of(job: Job, number: int | None) -> Run:
 def list_jobs(
     request: HttpRequest,
     state: Annotated[
-        list[RunState] | None, Query(description="Of the current run; may be given more than once.")
+        list[RunState] | None,
+        Query(description="Of the current run; may be given more than once.", examples=[["queued", "running"]]),
     ] = None,
     q: Annotated[str, Query(description="Part of the name.", max_length=255, pattern="^[^\\x00]*$")] = "",
     sha256: Annotated[str, Query(description="Of the file.", pattern="^([0-9a-f]{64})?$")] = "",
