@@ -5,20 +5,19 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import personal
 from accounts.models import AuditEvent, PersonalToken, Session, User
-from accounts.noted import Noted
+from accounts.noted import EvidenceAdmin, Noted
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
-    ModelAdmin = admin.ModelAdmin[Any]
 else:
-    Base, ModelAdmin = UserAdmin, admin.ModelAdmin  # generic in their stubs only
+    Base = UserAdmin  # generic in their stubs only
 
 
 @admin.register(User)
@@ -72,7 +71,7 @@ class NotedGroupAdmin(Noted, GroupAdmin):
 
 
 @admin.register(PersonalToken)
-class PersonalTokenAdmin(Noted):
+class PersonalTokenAdmin(EvidenceAdmin):
     """Read only: owners and `manage.py token` make them. An operator may revoke one that got lost."""
 
     list_display = ("name", "owner", "scope", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -80,31 +79,18 @@ class PersonalTokenAdmin(Noted):
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
     exclude = ("jti_sha256",)
-    show_full_result_count = False
     actions = ("revoke",)
 
-    @admin.action(description=gettext_lazy("Revoke"), permissions=["revoke"])
+    @admin.action(description=gettext_lazy("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[PersonalToken]) -> None:
         for token in tokens:
             personal.revoke(token, by=cast(User, request.user))
             self.log_change(request, token, "revoke")
         self.message_user(request, _("They are revoked. Scripts that use them are refused now."))
 
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return isinstance(request.user, User) and request.user.has_perm("accounts.change_personaltoken")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ModelAdmin):
+class AuditEventAdmin(EvidenceAdmin):
     """Read only, and gone after AUDIT_DAYS."""
 
     list_display = ("at", "kind", "name", "about", "detail", "address", "request_id")
@@ -112,14 +98,4 @@ class AuditEventAdmin(ModelAdmin):
     date_hierarchy = "at"
     search_fields = ("name", "=about", "=address", "=request_id", "=person")
     ordering = ("-at",)
-    show_full_result_count = False
     exclude = ("once",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False

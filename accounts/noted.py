@@ -34,3 +34,22 @@ class Noted(ModelAdmin):
     def note(self, request: HttpRequest, row: Model, what: str) -> None:
         """`what` was done to `row`, by who asks: a word of ours."""
         note(Kind.ADMINISTERED, cast(User, request.user), row.pk, f"{what} {row._meta.model_name}")
+
+
+class EvidenceAdmin(Noted):
+    """Rows that say what happened: changing, adding or dropping single ones would make them lie."""
+
+    show_full_result_count = False  # counting all rows on every page is slow
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Django's right to change these rows gives the verbs of their list; the rows themselves nobody edits."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")

@@ -116,3 +116,15 @@ def test_lists_ask_as_often_for_many_rows_as_for_one(client: Client, charlie: Us
     for number in range(20):
         make(User.objects.create_user(f"person{number}"), "more", frozenset({Grant.JOBS_READ}), 1)
     assert queries() == few
+
+
+def test_it_speaks_german(alice: User, charlie: User) -> None:
+    """The names of our tables, their columns and the kinds of the audit log."""
+    browser = Client(headers={"accept-language": "de"})
+    browser.force_login(charlie)
+    index = browser.get("/admin/").content.decode()
+    for name in ("Konten", "Benutzer", "Persönliche Tokens", "Protokoll"):
+        assert name in index
+    audited = browser.get("/admin/accounts/auditevent/").content.decode()
+    for name in ("Wann", "Wer", "Von wo", "angemeldet"):
+        assert name in audited

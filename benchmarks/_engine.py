@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from whisper.decoding import DecodingTask
 
-from benchmarks._peers import Tokens, endless, load
+from benchmarks._peers import Tokens, load
+from worker.engine.batched import BatchedEngine
+from worker.engine.measure import decode_fixed
 from worker.engine.sound import spectrogram
 
 WINDOWS, TOKENS, BATCH = 8, 100, 8  # 100 tokens are 30 s of fluent English
@@ -20,15 +21,12 @@ LEAST_DIFFERENT = 20  # tokens in a window: weights that say one token for ever 
 class Ours:
     """Our engine in a mode ("exact" or "fast"), from mel to tokens."""
 
-    def __init__(self, checkpoint: Path, mode: str) -> None:
-        self.mode = mode
-        self._model = load(checkpoint)
+    def __init__(self, checkpoint: Path, mode: str, device: str = "cpu") -> None:
+        self._engine = BatchedEngine(load(checkpoint, device), mode=mode)
 
-    @torch.no_grad()
     def decode(self, mels: Tensor, tokens: int) -> Tokens:
-        """As `_peers.openai_sequential`, in batches."""
-        features = torch.cat([self._model.encoder(mel[None]) for mel in mels])
-        return [result.tokens for result in DecodingTask(self._model, endless(self._model, tokens)).run(features)]
+        """As `_peers.openai_sequential`, in one batch."""
+        return decode_fixed(self._engine, self._engine.encoder(mels), tokens)
 
 
 def windows(mels: int, count: int = WINDOWS) -> Tensor:

@@ -24,18 +24,16 @@ Tokens = list[list[int]]
 HALVED = 2  # CTranslate2's Whisper counts half of `max_length` for its output: 100 asked for were 52 tokens given
 
 
-def load(checkpoint: Path) -> Whisper:
+def load(checkpoint: Path, device: str = "cpu") -> Whisper:
     """openai's model, untouched by anybody else."""
-    return load_checkpoint(checkpoint, "cpu")[0]
+    return load_checkpoint(checkpoint, device)[0]
 
 
 def endless(model: Whisper, tokens: int) -> DecodingOptions:
-    """Greedy text of exactly so many tokens: the end of text is forbidden, times are not asked for."""
+    """Greedy text with times, of exactly so many tokens: the end of text is forbidden."""
     end = get_tokenizer(model.is_multilingual, num_languages=model.num_languages).eot
     half = model.device.type == "cuda"
-    return DecodingOptions(
-        language="en", sample_len=tokens, suppress_tokens=[-1, end], without_timestamps=True, fp16=half
-    )
+    return DecodingOptions(language="en", sample_len=tokens, suppress_tokens=[-1, end], fp16=half)
 
 
 @torch.no_grad()

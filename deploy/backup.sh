@@ -17,10 +17,14 @@ done
 # What is still arriving is no recording yet, and samples are a cache: neither is kept.
 (cd "$media" && find jobs -type f \( -name source -o -name rendition.mp3 \) -printf '%s %p\n' | sort -k 2) >"$part/media.txt"
 cut -d ' ' -f 2- "$part/media.txt" | while IFS= read -r path; do
-  [ -e "$backups/media/$path" ] && continue
-  mkdir -p "$backups/media/$(dirname "$path")"
-  # Deleted since it was listed: its row is gone too.
-  cp -p "$media/$path" "$backups/media/$path.part" 2>/dev/null && mv "$backups/media/$path.part" "$backups/media/$path" || rm -f "$backups/media/$path.part"
+  copy=$backups/media/$path
+  [ -e "$copy" ] && continue
+  mkdir -p "$(dirname "$copy")"
+  if cp -p "$media/$path" "$copy.part"; then
+    mv "$copy.part" "$copy"
+  elif [ -e "$media/$path" ]; then
+    exit 1
+  fi # else deleted since it was listed, and its row is gone too
 done
 mv "$part" "$backups/$stamp"
 echo "$backups/$stamp"

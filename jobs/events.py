@@ -223,7 +223,6 @@ async def _left(receive: Receive) -> None:
 def _hints(status: int) -> Headers:
     hints: dict[int, Headers] = {
         405: [(b"allow", b"GET")],
-        429: [(b"retry-after", b"30")],
         503: [(b"retry-after", b"5")],
     }
     return hints.get(status, [])

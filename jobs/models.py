@@ -167,6 +167,11 @@ class Run(models.Model):
         return "en" if self.task == "translate" else self.language
 
     @property
+    def heard_language(self) -> str:
+        """The code of the language the engine is told. A part heard again may be in another one than the recording."""
+        return str(self.options.get("language") or self.language)
+
+    @property
     def workflow_id(self) -> str:
         return f"run-{self.id}" + (f"-{self.restarts}" if self.restarts else "")
 
@@ -174,6 +179,13 @@ class Run(models.Model):
     def samples_path(self) -> Path:
         """16 kHz mono s16 samples: a cache, rebuilt when missing, deleted when the run ends."""
         return Path(settings.MEDIA_ROOT) / "jobs" / str(self.job_id) / f"{self.id}.s16"
+
+
+class WindowQuerySet(models.QuerySet["Window"]):
+    def to_hear(self) -> "WindowQuerySet":
+        """Without those whose text a run that hears a part again took over from its parent."""
+        inside = models.Q(start__gte=models.F("run__span_start"), end__lte=models.F("run__span_end"))
+        return self.filter(models.Q(run__span_start=None) | inside)
 
 
 class Window(models.Model):
@@ -189,6 +201,8 @@ class Window(models.Model):
     # engine children that died on it; twice is poison
     engine_deaths = models.PositiveIntegerField(_("engine deaths"), default=0)
     done_at = models.DateTimeField(_("done"), null=True)
+
+    objects = WindowQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("window"), _("windows")

@@ -4,8 +4,9 @@ A fragment is one root element with an id. Sent over a socket it carries `hx-swa
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from jobs import exports, words
 from jobs.listening import player_of
@@ -23,11 +25,14 @@ from jobs.services.hints import HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import offers
 from jobs.services.options import QUICK, THOROUGH, stored_options
+from jobs.services.part import PART_OF
+from jobs.services.retry import whole_run
 from jobs.states import FINAL, RunState
 
 FIRST_LANGUAGES = ("en", "de")  # of every list of them
 SEGMENTS_AT_ONCE = 200  # in the page itself: the first text is there at once
 EARLIER_SHOWN = 10  # transcriptions of the same recording before the current one
+REMARKS_AT_ONCE = 3  # of the quality report; the others unfold
 SEGMENTS_AFTER = 1000  # in each later part, which the page fetches by itself
 
 
@@ -107,6 +112,7 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
         "open": run is not None and run.state not in FINAL,
         "asked": stored_options(run.options) if run else None,
         **_again(run),
+        **_remarks(run),
         "history": _history(run) if run else [],
         "earlier": list(job.runs.exclude(pk=run.pk).order_by("-number")[:EARLIER_SHOWN]) if run else [],
         "player": player_of(job),
@@ -180,8 +186,32 @@ def _again(run: Run | None) -> dict[str, object]:
     """For "run again with other options": what can be chosen, and what was. A run under way costs no query."""
     if run is None or run.state not in FINAL:
         return {}
-    chosen = stored_options(run.options)
-    return {"options": upload_options(chosen.beam), "chosen": chosen}
+    chosen = stored_options(whole_run(run).options)
+    options = upload_options(chosen.beam)
+    found: dict[str, object] = {"options": options, "chosen": chosen, "parts": run.state in PART_OF}
+    part_chosen = replace(chosen, language=chosen.language or run.language, model=chosen.model or run.model)
+    return found | {"part_options": {**options, "translates": False}, "part_chosen": part_chosen}
+
+
+def _remarks(run: Run | None) -> dict[str, object]:
+    """The quality report as sentences, the first of them shown at once; nothing before it is made."""
+    report = run.report if run is not None else None
+    if not report:
+        return {}
+    said = [_remark(entry) for entry in report["entries"]]
+    remarks = [remark for remark in said if remark["sentence"]]
+    hidden = max(0, len(remarks) - REMARKS_AT_ONCE) + int(report["more"])
+    return {"remarks": remarks, "shown_at_once": REMARKS_AT_ONCE, "remarks_hidden": hidden}
+
+
+def _remark(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` is what the button of the entry sends: where the part is, and the language to hear it in."""
+    spoken = str(entry.get("language", ""))
+    value = f"{entry['start']:.3f}-{entry['end']:.3f}" + (f"-{spoken}" if spoken else "")
+    act = _("Hear this part again")
+    if spoken:
+        act = _("Hear this part in %(language)s") % {"language": words.language(spoken)}
+    return {**entry, "sentence": words.remark(entry), "value": value, "act": act}
 
 
 def _history(run: Run) -> list[RunEvent]:

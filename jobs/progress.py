@@ -156,7 +156,8 @@ def _places(slots: dict[str, int]) -> dict[UUID, int]:
 def _heard(keys: list[UUID], late: datetime) -> dict[UUID, Heard]:
     length, missing = F("end") - F("start"), Q(done_at=None)
     rows = (
-        Window.objects.filter(run__in=keys)
+        Window.objects.to_hear()
+        .filter(run__in=keys)
         .order_by()
         .values_list("run")
         .annotate(

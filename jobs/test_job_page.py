@@ -11,14 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from jobs.models import Job, Run, RunEvent
+from jobs.models import Job, Run, RunEvent, Window, Worker
 from jobs.services.options import Options
 from jobs.speaking import speak
 
 Make = Callable[..., Job]
 PAGES = ("", "transcript/", "delete/", "download/txt/")
 SAID = r'class="said"[^>]*>(\w+ \d+)</span>'
-ACTS = ("cancel/", "again/", "delete/")
+ACTS = ("cancel/", "again/", "part/", "delete/")
 
 
 @pytest.fixture
@@ -55,7 +55,21 @@ def test_staff_are_strangers_here_too(client: Client, alice: User, charlie: User
     assert client.get(f"/jobs/{make_job(alice).pk}/").status_code == 404
 
 
-@pytest.mark.parametrize("rest", ["cancel/", "again/"])
+def test_the_page_says_how_much_work_it_is_and_about_when_it_is_done(
+    page: Client, alice: User, make_job: Make, make_worker: Callable[..., Worker]
+) -> None:
+    job = make_job(alice, state="running")
+    Window.objects.create(run_id=job.current_run_id, index=0, span=0, batch=0, start=0, end=30)
+    assert "none: no worker with demo is running" in text(page, job)
+    make_worker("demo", speed=0.25)
+    said = text(page, job)
+    assert "about 2 min of work," in said
+    assert re.search(r'done around <time class="clock" datetime="[^"]+">\d\d:\d\d UTC</time>', said)
+    Run.objects.update(state="succeeded")
+    assert "Estimate" not in text(page, job)
+
+
+@pytest.mark.parametrize("rest", ["cancel/", "again/", "part/"])
 def test_acts_are_posted(page: Client, alice: User, make_job: Make, rest: str) -> None:
     job = make_job(alice)
     assert page.get(f"/jobs/{job.pk}/{rest}").status_code == 405
@@ -126,6 +140,71 @@ def test_doubtful_words_are_marked_with_the_reason(page: Client, alice: User, ma
     assert re.findall(r'class="said doubt"[^>]*title="([^"]+)">(\w+)<', found) == [
         ("The model was unsure of these words.", "maybe")
     ]
+
+
+def entry(code: str, start: float, end: float, measure: float | None = None, **more: str) -> dict[str, Any]:
+    return {"start": start, "end": end, "code": code, "measure": measure, **more}
+
+
+def test_what_stands_out_is_told_with_its_moment(page: Client, alice: User, make_job: Make) -> None:
+    entries = [
+        entry("loop_cut", 3.0, 9.5, 6.5),
+        entry("no_text", 62.5, 100.0, 37.5),
+        entry("other_language", 120.0, 130.0, 10.0, language="en"),
+        entry("low_confidence", 140.0, 141.0, 0.31),
+        entry("of a newer version", 150.0, 151.0),
+    ]
+    report = {"version": 1, "counts": {}, "entries": entries, "more": 7}
+    job = make_job(alice, state="succeeded", language="de", report=report)
+    panel = text(page, job).split("Worth a second look")[1].split("</section>")[0]
+    assert re.findall(r'href="(#t=[^"]+)"', panel) == ["#t=3", "#t=62.5", "#t=120", "#t=140"]
+    for sentence in (
+        "The repeats were left out.",
+        "Somebody seems to speak for 38 s, but nothing was written.",
+        "This sounds like English.",
+        "unsure of these words: 31 %.",
+        "8 more",
+        "7 places more are not listed.",
+    ):
+        assert sentence in panel, sentence
+    values = re.findall(r'name="part" value="([^"]+)"', panel)
+    assert values == ["3.000-9.500", "62.500-100.000", "120.000-130.000-en", "140.000-141.000"]
+    assert "Hear this part in English" in panel
+
+
+@pytest.mark.parametrize(("report", "said"), [(None, False), ({"version": 1, "entries": [], "more": 0}, True)])
+def test_where_nothing_stands_out_a_line_says_so(
+    page: Client, alice: User, make_job: Make, report: dict[str, Any] | None, said: bool
+) -> None:
+    found = text(page, make_job(alice, state="succeeded", report=report))
+    assert ("Nothing stood out." in found, "Worth a second look" in found) == (said, said)
+
+
+def test_a_part_is_heard_again_from_its_entry_or_the_form(page: Client, alice: User, make_job: Make) -> None:
+    for form, span, language in (
+        ({"part": "62.000-66.000-en"}, (59.8, 69.2), "en"),
+        ({"part": "62.000-66.000"}, (59.8, 69.2), None),
+        ({"from": "1:02", "to": "1:06.5", "language": "en", "model": ""}, (59.8, 69.2), "en"),
+    ):
+        job = make_job(alice, state="succeeded", language="de", options={"task": "transcribe"})
+        Job.objects.filter(pk=job.pk).update(duration=200.0)
+        speak(job.current_run, ["before", "said", "said"], start=55.0)
+        assert "Hear a part again" in text(page, job)
+        page.post(f"/jobs/{job.pk}/part/", form)
+        run = job.runs.get(number=2)
+        assert (run.span_start, run.span_end, run.options["language"]) == (*span, language), form
+        found = text(page, job)
+        assert "Only 0:59 to 1:09 was heard again" in found
+        assert "before" in found
+        assert "Hear a part again" not in found  # while it is under way
+
+
+@pytest.mark.parametrize("form", [{}, {"part": "x"}, {"from": "1:02"}, {"from": "9", "to": "3"}, {"part": "nan-inf"}])
+def test_what_is_no_part_is_a_message(page: Client, alice: User, make_job: Make, form: dict[str, str]) -> None:
+    job = make_job(alice, state="succeeded")
+    answer = page.post(f"/jobs/{job.pk}/part/", form, follow=True)
+    assert "This is no part of the recording." in answer.content.decode()
+    assert job.runs.count() == 1
 
 
 def test_every_format_is_in_the_menu(page: Client, alice: User, make_job: Make) -> None:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import audit
 from accounts.models import User
-from jobs import exports, listing, partials, samples
+from jobs import exports, listing, partials, samples, words
 from jobs.errors import JobError
 from jobs.island import island_settings
 from jobs.listening import speech_strip
@@ -24,8 +24,9 @@ from jobs.listing import Wish, find
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
-from jobs.services.options import FIELDS, read_options
-from jobs.services.retry import retry
+from jobs.services.options import FIELDS, Options, read_options
+from jobs.services.part import hear_part
+from jobs.services.retry import retry, whole_run
 from jobs.states import FINAL
 
 PAGE = 50
@@ -118,6 +119,28 @@ def again(request: HttpRequest, job_id: UUID) -> HttpResponse:
         retry(found, read_options(request.POST) if asked else None)
 
     return _act(request, job_id, act)
+
+
+@require_POST
+def part(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Hear a part again: that of an entry of the report (`part`), or what the form says (`from`, `to`, options)."""
+
+    def act(found: Job) -> None:
+        entry = request.POST.get("part", "")
+        start, end, language = [*entry.split("-"), "", "", ""][:3]
+        if not entry:
+            start, end = request.POST.get("from", ""), request.POST.get("to", "")
+        options = _part_options(request, found, language)
+        hear_part(found, words.seconds_of(start), words.seconds_of(end), options)
+
+    return _act(request, job_id, act)
+
+
+def _part_options(request: HttpRequest, job: Job, language: str) -> Options | None:
+    if any(name in request.POST for name in FIELDS):
+        return read_options(request.POST)
+    run = job.current_run
+    return read_options({**whole_run(run).options, "language": language}) if language and run is not None else None
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,5 +1,10 @@
 """How states, stages, lengths and sizes are said to people: sentence case, no jargon, ready for translation."""
 
+import re
+from collections.abc import Mapping
+from math import nan
+from typing import Any
+
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -7,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.models import Run, RunEvent, Segment
 from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
-from jobs.services import begin
+from jobs.services import begin, quality
 from jobs.services.finish import REFUSALS
 from jobs.services.languages import LANGUAGES
 from jobs.services.options import QUICK, THOROUGH
@@ -45,9 +50,15 @@ DETAILS: dict[str, Promise] = {  # of codes the engine gives: its sentences stay
     "language_unknown": gettext_lazy("The model does not know this language."),
     "cannot_translate": gettext_lazy("The model cannot translate."),
 }
-UNSURE = -0.8  # mean logarithm of the probabilities; the engine itself tries again below -1
-NO_SPEECH = 0.6  # probability
-REPEATING = 2.4  # times the text can be compressed
+DOUBTS: dict[str, Promise] = {  # of words, by the codes of `jobs.services.quality`
+    quality.LOOP_CUT: gettext_lazy("The same words came over and over here. The repeats were left out."),
+    quality.REPEATED: gettext_lazy("The same sentence was written several times in a row. It may not have been said."),
+    quality.TOO_FAST: gettext_lazy("More words than anybody says in this time. They may not have been said."),
+    quality.NO_SPEECH_HEARD: gettext_lazy("There may be no speech here."),
+    quality.REPEATS_ITSELF: gettext_lazy("These words repeat themselves. They may not have been said."),
+    quality.LOW_CONFIDENCE: gettext_lazy("The model was unsure of these words."),
+}
+MOMENT = re.compile(r"[0-9]{1,6}(:[0-9]{1,2}){0,2}([.][0-9]+)?")
 ICONS = {
     RunState.QUEUED: "clock",
     RunState.RUNNING: "audio-lines",
@@ -115,6 +126,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def seconds_of(text: str) -> float:
+    """A moment as people write it (1:02, 1:02:03.5, 62) in seconds; NaN where it is none."""
+    found = MOMENT.fullmatch(text.strip())
+    return sum(60**place * float(each) for place, each in enumerate(reversed(found[0].split(":")))) if found else nan
+
+
 def moment(seconds: float) -> str:
     """A moment as addresses name it: seconds, as exact as needed."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")
@@ -158,14 +175,38 @@ def place(progress: Progress) -> str:
 
 
 def doubt(segment: Segment) -> str:
-    """Why these words may be wrong; empty where nothing speaks against them. The scores are Whisper's own."""
-    if _above(segment.compression_ratio, REPEATING):
-        return _("These words repeat themselves. They may not have been said.")
-    if _above(segment.no_speech_probability, NO_SPEECH):
-        return _("There may be no speech here.")
-    if segment.average_log_probability is not None and segment.average_log_probability < UNSURE:
-        return _("The model was unsure of these words.")
-    return ""
+    """Why these words may be wrong; empty where nothing speaks against them."""
+    return next((said for entry in quality.doubts(segment) if (said := _of_words(entry.code, entry.language))), "")
+
+
+def _of_words(code: str, spoken: str) -> str:
+    """A doubt about words as a sentence; empty for a code of a newer version."""
+    if code == quality.OTHER_LANGUAGE:
+        return _("This sounds like %(language)s.") % {"language": language(spoken)}
+    return str(DOUBTS.get(code, ""))
+
+
+def remark(entry: Mapping[str, Any]) -> str:
+    """An entry of the quality report as a sentence; empty for a code of a newer version."""
+    match entry["code"]:
+        case quality.NO_TEXT:
+            spoken = length(entry["measure"])
+            return _("Somebody seems to speak for %(length)s, but nothing was written.") % {"length": spoken}
+        case quality.NOT_HEARD:
+            return _("This part was never transcribed, because that was cancelled before.")
+        case quality.CRASHED:
+            return _("Listening to this part broke off once and was begun again.")
+        case quality.LOW_CONFIDENCE:
+            percent = round(100 * entry["measure"])
+            return _("The model was unsure of these words: %(percent)d %%.") % {"percent": percent}
+    return _of_words(entry["code"], entry.get("language", ""))
+
+
+def part(run: Run) -> str:
+    """Of a run that heard a part again: "1:02 to 1:40"; empty for a whole one."""
+    if run.span_start is None or run.span_end is None:
+        return ""
+    return _("%(start)s to %(end)s") % {"start": clock(run.span_start), "end": clock(run.span_end)}
 
 
 def waiting(run: Run, progress: Progress) -> str:
@@ -224,7 +265,3 @@ def _running(run: Run, progress: Progress) -> str:
     facts = _("%(percent)d %% done") % {"percent": progress.percent}
     time = left(progress)
     return f"{doing}: {facts}, {time}." if time else f"{doing}: {facts}."
-
-
-def _above(score: float | None, limit: float) -> bool:
-    return score is not None and score > limit

@@ -117,6 +117,8 @@ FOR_BROWSERS = """
 /jobs/<uuid:job_id>/cancel/                         POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/again/                          GET    sign-in  405      405      sign-in  405      405
 /jobs/<uuid:job_id>/again/                          POST   sign-in  404      onward   sign-in  404      404
+/jobs/<uuid:job_id>/part/                           GET    sign-in  405      405      sign-in  405      405
+/jobs/<uuid:job_id>/part/                           POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/delete/                         GET    sign-in  404      200      sign-in  404      404
 /jobs/<uuid:job_id>/delete/                         POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/download/<slug:format_name>/    GET    sign-in  404      200      sign-in  404      404
@@ -140,9 +142,11 @@ FOR_SCRIPTS = """
 /api/v1/jobs/<uuidstr:job_id>/retry             GET    405      405      405      405      405      405      405
 /api/v1/jobs/<uuidstr:job_id>/retry             POST   401      404      201      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/runs              GET    401      404      200      401      404      404      401
-/api/v1/jobs/<uuidstr:job_id>/runs              POST   405      405      405      405      405      405      405
+/api/v1/jobs/<uuidstr:job_id>/runs              POST   401      404      201      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/runs/<int:number> GET    401      404      200      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/runs/<int:number> POST   405      405      405      405      405      405      405
+/api/v1/jobs/<uuidstr:job_id>/report            GET    401      404      200      401      404      404      401
+/api/v1/jobs/<uuidstr:job_id>/report            POST   405      405      405      405      405      405      405
 /api/v1/jobs/<uuidstr:job_id>/download          GET    401      404      200      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/download          POST   405      405      405      405      405      405      405
 /api/v1/jobs/<uuidstr:job_id>/transcript        GET    401      404      200      401      404      404      401

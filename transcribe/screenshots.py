@@ -129,6 +129,7 @@ def recording(
     from django.utils import timezone
 
     from jobs.models import Job, Run, RunEvent
+    from jobs.services.quality import report_of
 
     now = timezone.now()
     job = Job.objects.create(owner=owner, title=title, size=(minutes or 2) * 960_000, sha256="0" * 64)
@@ -145,6 +146,7 @@ def recording(
         RunEvent.objects.filter(pk=event.pk).update(at=now - timedelta(seconds=70 * (len(moves) - index)))
     if minutes and heard:
         speak(run, minutes * 60, heard)
+        Run.objects.filter(pk=run.pk, state="succeeded").update(report=report_of(run))
         job.folder.mkdir(parents=True, exist_ok=True)
         copyfile(CHECKOUT / "worker" / "demo" / "samples" / "english.mp3", job.path)
         Job.objects.filter(pk=job.pk).update(container="mp3", codec="mp3")

@@ -11,13 +11,14 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from transcribe.drill import SAMPLES, WINDOWS, Drill, long_recording
+from transcribe.drill import DEMO, SAMPLES, WINDOWS, Drill, long_recording
 from transcribe.embedded import places
 from worker.demo.listening import word_errors, words
-from worker.fixtures import amr
+from worker.fixtures import amr, encode
 
 pytestmark = pytest.mark.alone
 MINUTES = 120
@@ -191,6 +192,30 @@ def test_silence_succeeds_and_says_that_nothing_was_said(drill: Drill, tmp_path:
     assert "No speech was found" in drill.get(f"/jobs/{job}/")
 
 
+@pytest.mark.parametrize(("spoken", "other", "code"), [("english", "german", "en"), ("german", "english", "de")])
+def test_the_language_is_that_of_most_of_it_and_not_that_of_its_first_minutes(
+    drill: Drill, tmp_path: Path, spoken: str, other: str, code: str
+) -> None:
+    """A silent minute, 40 seconds in the other language, two and a half minutes in its own."""
+    silence = encode(np.zeros((60 * 16_000, 1), np.int16), "mp3", "libmp3lame", 16_000)
+    before, main = ((SAMPLES / f"{name}.mp3").read_bytes() for name in (other, spoken))
+    (tmp_path / "mixed.mp3").write_bytes(silence + before[: len(before) * 40 // 300] + main[: len(main) // 2])
+    job = drill.upload(tmp_path / "mixed.mp3", language="")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    [[language, sure, start]] = drill.rows(
+        "SELECT language, language_probability, (SELECT min(start) FROM jobs_segment s WHERE s.run_id = r.id) "
+        "FROM jobs_run r WHERE job_id = %s",
+        job,
+    )
+    assert language == code
+    assert start > 55
+    page = " ".join(drill.get(f"/jobs/{job}/").split())
+    assert f"{round(100 * sure)} % sure" in page
+    said = set(words((SAMPLES / f"{spoken}.txt").read_text()))
+    heard = [word for text in drill.text(job) for word in words(text)]
+    assert sum(word in said for word in heard) > 0.6 * len(heard)
+
+
 def test_what_browsers_cannot_play_is_offered_in_another_form(drill: Drill, tmp_path: Path) -> None:
     (tmp_path / "memo.amr").write_bytes(amr(10.0))
     job = drill.upload(tmp_path / "memo.amr")
@@ -255,28 +280,29 @@ def test_a_second_worker_shares_the_work(drill: Drill, recording: Path) -> None:
     assert drill.wait_for_end(job)[0] == "cancelled"
 
 
-def test_two_workers_with_two_models_serve_their_own_runs(drill: Drill, tmp_path: Path) -> None:
-    """The same checkpoint under another name: what counts is the queue. It has never learnt to translate, so what it
+def test_one_worker_with_two_models_serves_the_runs_of_both(drill: Drill, tmp_path: Path) -> None:
+    """The same checkpoint under other names: what counts is the queue. It has never learnt to translate, so what it
     writes then is not looked at."""
     short = tmp_path / "short.mp3"
     short.write_bytes((SAMPLES / "english.mp3").read_bytes()[:500_000])
     heard_by = (
-        "SELECT DISTINCT r.model, e.worker FROM jobs_runevent e JOIN jobs_run r ON r.id = e.run_id "
-        "WHERE r.job_id = %s AND e.stage = 'transcribing'"
+        "SELECT DISTINCT r.model, r.options ->> 'task', e.worker FROM jobs_runevent e "
+        "JOIN jobs_run r ON r.id = e.run_id WHERE r.job_id = %s AND e.stage = 'transcribing'"
     )
     first = drill.stack.pid("worker")
     assert 'name="model"' not in drill.get("/upload")  # there is nothing to choose from
-    command = [sys.executable, "manage.py", "worker", "--name", "second"]
-    with subprocess.Popen(command, env={**drill.stack.environment(), "ENGINE_SLOTS": "1"}) as process:
+    command = [sys.executable, "manage.py", "worker", "--model", f"second={DEMO}", "--model", f"third={DEMO}"]
+    with subprocess.Popen(command, env=drill.stack.environment()) as process:
         try:
-            drill.wait(lambda: '<option value="second">' in drill.get("/upload"), "the second model on the form", 60)
+            drill.wait(lambda: '<option value="third">' in drill.get("/upload"), "the third model on the form", 60)
+            jobs = {model: drill.upload(short, model=model, task="translate") for model in ("second", "third")}
             plain = drill.upload(short)
-            other = drill.upload(short, model="second", task="translate")
-            assert [drill.wait_for_end(job) for job in (plain, other)] == [("succeeded", "")] * 2
+            assert [drill.wait_for_end(job) for job in (plain, *jobs.values())] == [("succeeded", "")] * 3
         finally:
             process.terminate()
-    ((model, worker),) = drill.rows(heard_by, plain)
-    assert (model, worker.rpartition(":")[2]) == ("demo", str(first))
-    ((model, worker),) = drill.rows(heard_by, other)
-    assert (model, worker.rpartition(":")[2]) == ("second", str(process.pid))
-    assert "Translated into English" in drill.get(f"/jobs/{other}/")
+    [[model, task, worker]] = drill.rows(heard_by, plain)
+    assert (model, task, worker.rpartition(":")[2]) == ("demo", "transcribe", str(first))
+    for name, job in jobs.items():
+        [[model, task, worker]] = drill.rows(heard_by, job)
+        assert (model, task, worker.rpartition(":")[2]) == (name, "translate", str(process.pid))
+        assert "Translated into English" in drill.get(f"/jobs/{job}/")

@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -22,14 +23,13 @@ from worker import contract
 from worker.endings import ATTEMPTS_ALLOWED, INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
+from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
-
-VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 
 def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
@@ -94,16 +94,16 @@ class Activities:
                 raise Stopped
             run = Run.objects.select_related("job").get(pk=run_id)
             watch = Watch(run_id)
-            if not run.windows.exists():
+            if not run.windows.to_hear().exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
                 plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:
-        last = run.windows.order_by("-span").values_list("span", flat=True).first()
+        last = run.windows.to_hear().order_by("-span").values_list("span", flat=True).first()
         chosen = run.options.get("language")
-        if chosen:
+        if chosen and not (run.parent_id and run.language):  # another language for a part is not the recording's
             plan.store_language(run.pk, chosen, None)
         decided = chosen or Run.objects.values_list("language", flat=True).get(pk=run.pk)
         return contract.Inspection(
@@ -134,7 +134,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
-            pieces = _spread([_piece(w) for w in run.windows.all()], VOTING_WINDOWS)
+            pieces = spread([_piece(w) for w in run.windows.to_hear()])
             with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
                 vote = slot.vote_language(run.samples_path, pieces, poll=watch.poll)
@@ -189,7 +189,9 @@ class Activities:
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
+            began = time.monotonic()
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+            logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), time.monotonic() - began)
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
             if windows.record_engine_death(batch):
@@ -216,7 +218,7 @@ def _options(run: Run) -> Options:
     """Read from the row: people's text is in no payload."""
     asked = stored_options(run.options)
     return Options(
-        language=run.language,
+        language=run.heard_language,
         seed=run.number,
         task=run.task,
         beam=asked.beam,
@@ -227,13 +229,6 @@ def _options(run: Run) -> Options:
 
 def _piece(window: Window) -> Piece:
     return Piece(index=window.index, start=window.start, end=window.end)
-
-
-def _spread(pieces: list[Piece], count: int) -> list[Piece]:
-    """At most `count` pieces, evenly over the whole list."""
-    if len(pieces) <= count:
-        return pieces
-    return [pieces[round(i * (len(pieces) - 1) / (count - 1))] for i in range(count)]
 
 
 def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:

@@ -3,6 +3,8 @@
 All bounds are whole frames inside, seconds outside; the same probabilities always give the same plan.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,7 @@ LATTER_PART = LONGEST // 2  # a long speech is cut after this
 SPAN_SECONDS = (300.0, 600.0)  # at least, unless a long pause comes between; at most
 WINDOW_SECONDS, BATCH_SECONDS, LARGEST_BATCH = 30.0, 15.0, 8
 A_BEAM = 0.15  # of a window's time, for each hypothesis after the first
+VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 Run = tuple[int, int]  # from this frame up to, not including, that one
 
@@ -33,15 +36,23 @@ class Window:
     batch: int
 
 
-def plan(probabilities: NDArray[np.uint8], duration: float, windows_per_batch: int) -> list[Window]:
+def plan(
+    probabilities: NDArray[np.uint8],
+    duration: float,
+    windows_per_batch: int,
+    within: tuple[float, float] | None = None,
+) -> list[Window]:
     """Windows that cover all speech and never overlap, in order; none for a recording without speech.
 
     A window starts and ends with speech, except where speech goes on for more than 30 s: there it is cut at its
-    quietest place. `duration` in seconds ends the last window, since the last frame may reach beyond it.
+    quietest place. `duration` in seconds ends the last window, since the last frame may reach beyond it. `within`, also
+    in seconds, is the part to hear: no window reaches out of it.
     """
-    pieces = [part for run in find_speech(probabilities) for part in _cut(probabilities, run)]
-    bounds = [(_seconds(start), min(_seconds(end), duration)) for start, end in _merge(pieces)]
-    return _group(bounds, windows_per_batch)
+    first, last = (0.0, duration) if within is None else (within[0], min(within[1], duration))
+    heard = probabilities if within is None else _only(probabilities, within)
+    pieces = [part for run in find_speech(heard) for part in _cut(heard, run)]
+    bounds = [(max(first, _seconds(start)), min(_seconds(end), last)) for start, end in _merge(pieces)]
+    return _group([(start, end) for start, end in bounds if start < end], windows_per_batch)
 
 
 def windows_per_batch(speed: float, beam: int = 1) -> int:
@@ -55,6 +66,13 @@ def windows_per_batch(speed: float, beam: int = 1) -> int:
     while size < LARGEST_BATCH and 2 * size * WINDOW_SECONDS <= BATCH_SECONDS * speed:
         size *= 2
     return size
+
+
+def spread[T](windows: Sequence[T], count: int = VOTING_WINDOWS) -> Sequence[T]:
+    """At most `count` of them, evenly over the whole list: those that vote on the language."""
+    if len(windows) <= count:
+        return windows
+    return [windows[round(index * (len(windows) - 1) / (count - 1))] for index in range(count)]
 
 
 def find_speech(probabilities: NDArray[np.uint8]) -> list[Run]:
@@ -117,6 +135,14 @@ def _group(bounds: list[tuple[float, float]], size: int) -> list[Window]:
         windows.append(Window(start, end, span, batch))
         held += 1
     return windows
+
+
+def _only(probabilities: NDArray[np.uint8], within: tuple[float, float]) -> NDArray[np.uint8]:
+    """Silence but for the frames that touch the part."""
+    first, last = int(within[0] // FRAME_SECONDS), math.ceil(within[1] / FRAME_SECONDS)
+    kept = np.zeros_like(probabilities)
+    kept[first:last] = probabilities[first:last]
+    return kept
 
 
 def _seconds(frame: int) -> float:

@@ -32,17 +32,19 @@ def decode_samples(run: Run, watch: Watch) -> Prepared:
     """See that the run's samples are on disk, decoding if they are not. Media that cannot be used ends the run."""
     speech = run.samples_path.with_suffix(".speech")
     with _one_decoder(run.samples_path.with_suffix(".lock"), watch):
-        if run.samples_path.exists() and run.windows.exists():
+        if run.samples_path.exists() and run.windows.to_hear().exists():
             return Prepared(None, speech)
         return Prepared(_decode(run, speech, watch), speech)
 
 
 def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
-    """Cut the speech into windows, batches and spans, and store them."""
+    """Cut the speech, or that of the part to hear again, into windows, batches and spans, and store them."""
     if prepared.decoded is None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
-    cut = plan(probabilities, prepared.decoded.duration, windows_per_batch(speed, stored_options(run.options).beam))
+    part = None if run.span_start is None or run.span_end is None else (run.span_start, run.span_end)
+    together = windows_per_batch(speed, stored_options(run.options).beam)
+    cut = plan(probabilities, prepared.decoded.duration, together, part)
     found = prepared.decoded
     store_facts(run.job_id, container=found.container, codec=found.codec, picture=found.picture)
     stored = store_plan(

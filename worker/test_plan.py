@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worker.plan import FRAME_SECONDS, MARGIN, Window, find_speech, plan, windows_per_batch
+from worker.plan import FRAME_SECONDS, MARGIN, Window, find_speech, plan, spread, windows_per_batch
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF_FRAME = FRAME_SECONDS / 2
@@ -124,9 +124,7 @@ def test_a_batch_takes_at_most_fifteen_seconds(speed: float, size: int) -> None:
     assert windows_per_batch(speed) == size
 
 
-@pytest.mark.parametrize(
-    ("speed", "beam", "size"), [(8, 1, 4), (8, 2, 2), (16, 5, 4), (26, 5, 8), (26, 8, 4)]
-)
+@pytest.mark.parametrize(("speed", "beam", "size"), [(8, 1, 4), (8, 2, 2), (16, 5, 4), (26, 5, 8), (26, 8, 4)])
 def test_more_hypotheses_make_smaller_batches(speed: float, beam: int, size: int) -> None:
     assert windows_per_batch(speed, beam) == size
 
@@ -143,3 +141,8 @@ def test_plan_loads_numpy_and_nothing_else_of_ours() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "numpy" in loaded.split()
     assert not {"django", "torch", "av", "onnxruntime", "whisper", "jobs", "transcribe"} & set(loaded.split())
+
+
+def test_voters_are_spread_over_the_whole_recording() -> None:
+    assert spread(range(100)) == [0, 20, 40, 59, 79, 99]
+    assert list(spread(range(3))) == [0, 1, 2]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.noted import Noted
+from accounts.noted import EvidenceAdmin
 from jobs.errors import JobError
 from jobs.services.options import PRIVATE
 
@@ -22,25 +22,6 @@ else:
 
 AT_ONCE = 200  # rows of one action: each takes its own transaction, and somebody waits for the page
 NAMED = 5  # rows named in one message
-
-
-class EvidenceAdmin(Noted):
-    """Rows that say what happened: changing, adding or dropping single ones would make them lie."""
-
-    show_full_result_count = False  # counting all rows on every page is slow
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Django's right to change these rows gives the verbs of their list; the rows themselves nobody edits."""
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
 
 class TitledAdmin(EvidenceAdmin):

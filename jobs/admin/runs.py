@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
+from accounts.noted import EvidenceAdmin
 from jobs import words
-from jobs.admin.base import EvidenceAdmin, OptionedAdmin
+from jobs.admin.base import OptionedAdmin
 from jobs.admin.filters import DateFilter, LanguageOfRun, ModelOfRun, OwnerOfRun, StateOfRun
 from jobs.admin.recordings import cause_of, history
 from jobs.models import Run, RunEvent, Window

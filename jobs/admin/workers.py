@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from jobs.admin.base import EvidenceAdmin
+from accounts.noted import EvidenceAdmin
 from jobs.models import Checkpoint, Worker
 from jobs.services.offers import WORKER_LIVES
 

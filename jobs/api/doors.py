@@ -16,6 +16,14 @@ TEXT: Json = {"type": "string"}
 UUID: Json = {"type": "string", "format": "uuid"}
 WHOLE: Json = {"type": "integer", "minimum": 0}
 PROBLEM: Json = {"$ref": "#/components/schemas/Problem"}
+JOB_PAGE = "/jobs/0195c0de-7a51-7c3e-9d4b-2f0e6a1b8c9d/"
+UPLOAD = "/api/v1/uploads/0195c0de-7a51-7c3e-9d4b-2f0e6a1b8c9d"
+EVENT = """id: 7
+event: state
+data: {"id": "0195c0de-7a51-7c3e-9d4b-2f0e6a1b8c9d", "state": "running", "stage": "transcribing", "percent": 42,\
+ "seconds_left": 95.0, "place": null, "segments": 118, "reason": "", "detail": ""}
+
+"""
 OFTEN = (400, 401, 403, 408, 503)  # what every door can answer
 MEANINGS = {
     400: "Bad request",
@@ -53,7 +61,7 @@ def _one_shot() -> Json:
     beams = {"type": "string", "enum": [str(beam) for beam in range(QUICK, MOST + 1)]}
     fields = {"file": {"type": "string", "format": "binary"}, **dict.fromkeys(FIELDS, TEXT), "beam": beams}
     form = {"type": "object", "required": ["file"], "properties": fields}
-    done = {"id": UUID, "url": TEXT, "state": TEXT}
+    done = {"id": UUID, "url": {**TEXT, "examples": [JOB_PAGE]}, "state": {**TEXT, "enum": ["queued"]}}
     return {
         **_about("upload", "Uploads", "Upload in one request", "The whole recording as a form; streamed to disk."),
         "parameters": [_header("Idempotency-Key", {**TEXT, "maxLength": 255, "pattern": "^[ -~]+$"})],
@@ -85,7 +93,10 @@ def _create() -> Json:
             ),
             _header("Upload-Metadata", {**TEXT, "examples": ["filename dGFsay5tcDM=,language ZGU="]}),
         ],
-        "responses": {201: {"description": "Begun"}, **_problems(*OFTEN, 409, 410, 412, 413, 415, 423, 429, 507)},
+        "responses": {
+            201: _told("Begun", Location=UPLOAD),
+            **_problems(*OFTEN, 409, 410, 412, 413, 415, 423, 429, 507),
+        },
     }
 
 
@@ -94,7 +105,7 @@ def _ask() -> Json:
     return {
         **_about("ask_upload", "Uploads", "How much arrived", "tus 1.0.0: Upload-Offset, and X-Job once it is whole."),
         "parameters": [_upload(), _version()],
-        "responses": {200: {"description": "Upload-Offset and Upload-Length"}, **refused},
+        "responses": {200: _told("The place", **{"Upload-Offset": 33_554_432, "Upload-Length": 48_213_004}), **refused},
     }
 
 
@@ -104,7 +115,10 @@ def _append() -> Json:
         **_about("append_upload", "Uploads", "Send on", "tus 1.0.0: bytes from Upload-Offset on; what came is kept."),
         "parameters": [_upload(), _version(), _header("Upload-Offset", WHOLE, required=True)],
         "requestBody": {"required": True, "content": {"application/offset+octet-stream": piece}},
-        "responses": {204: {"description": "Kept"}, **_problems(*OFTEN, 404, 409, 410, 412, 413, 415, 423, 507)},
+        "responses": {
+            204: _told("Kept", **{"Upload-Offset": 41_943_040}),
+            **_problems(*OFTEN, 404, 409, 410, 412, 413, 415, 423, 507),
+        },
     }
 
 
@@ -117,12 +131,13 @@ def _remove() -> Json:
 
 
 def _events() -> Json:
+    events = {**TEXT, "examples": [EVENT]}
     told = "Server-sent events named state, each with all of it as JSON. The first is the state now; the last is final."
     return {
         **_about("follow_job", "Recordings", "Follow a recording", told),
         "parameters": [{"name": "job_id", "in": "path", "required": True, "schema": UUID}],
         "responses": {
-            200: {"description": "The events", "content": {"text/event-stream": {"schema": TEXT}}},
+            200: {"description": "The events", "content": {"text/event-stream": {"schema": events}}},
             **_problems(401, 403, 404, 429, 503),
         },
     }
@@ -150,6 +165,15 @@ def _object(fields: dict[str, Json]) -> Json:
 
 def _answer(meaning: str, schema: Json) -> Json:
     return {"description": meaning, "content": {"application/json": {"schema": schema}}}
+
+
+def _told(meaning: str, **headers: str | int) -> Json:
+    """An answer whose headers say it, with an example of each."""
+    kinds = {name: "string" if isinstance(value, str) else "integer" for name, value in headers.items()}
+    return {
+        "description": meaning,
+        "headers": {name: {"schema": {"type": kinds[name]}, "example": value} for name, value in headers.items()},
+    }
 
 
 def _problems(*statuses: int) -> dict[int, Json]:

@@ -1,5 +1,6 @@
 """Recordings: list, look, cancel, run again, delete. The same verbs as the pages."""
 
+from math import nan
 from typing import Annotated
 from uuid import UUID
 
@@ -12,14 +13,15 @@ from jobs.api.access import Needs, person
 from jobs.api.paging import page_of
 from jobs.api.problems import problems
 from jobs.api.rendering import job_out, jobs_out, run_detail, run_out
-from jobs.api.schemas import JobOut, JobPage, OptionsIn, RunDetail, RunOut
+from jobs.api.schemas import JobOut, JobPage, OptionsIn, RunDetail, RunIn, RunOut
 from jobs.errors import NotFound
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel
 from jobs.services.delete import delete
-from jobs.services.options import read_options
+from jobs.services.options import FIELDS, read_options
+from jobs.services.part import hear_part
 from jobs.services.repeats import id_for
-from jobs.services.retry import retry
+from jobs.services.retry import retry, whole_run
 from jobs.states import RunState
 
 router = Router(tags=["Recordings"])
@@ -39,7 +41,7 @@ LARGEST_RUN = (1 << 31) - 1  # what the column can hold
 
 def mine(request: HttpRequest, job_id: UUID) -> Job:
     """Not yours and not there are the same."""
-    found = Job.objects.visible_to(person(request)).select_related("current_run").filter(pk=job_id).first()
+    found = Job.objects.visible_to(person(request)).select_related("current_run__parent").filter(pk=job_id).first()
     if found is None:
         raise NotFound("There is no such recording.")
     return found
@@ -58,7 +60,8 @@ def run_of(job: Job, number: int | None) -> Run:
 def list_jobs(
     request: HttpRequest,
     state: Annotated[
-        list[RunState] | None, Query(description="Of the current run; may be given more than once.")
+        list[RunState] | None,
+        Query(description="Of the current run; may be given more than once.", examples=[["queued", "running"]]),
     ] = None,
     q: Annotated[str, Query(description="Part of the name.", max_length=255, pattern="^[^\\x00]*$")] = "",
     sha256: Annotated[str, Query(description="Of the file.", pattern="^([0-9a-f]{64})?$")] = "",
@@ -66,7 +69,7 @@ def list_jobs(
     cursor: Annotated[str, Query(description="`next` of the page before.", max_length=200)] = "",
 ) -> JobPage:
     """Newest first, a page at a time."""
-    jobs = Job.objects.visible_to(person(request)).select_related("current_run")
+    jobs = Job.objects.visible_to(person(request)).select_related("current_run__parent")
     if state:
         jobs = jobs.filter(current_run__state__in=state)
     if q:
@@ -114,10 +117,30 @@ def retry_job(
     return Status(201, run_out(retry(mine(request, job_id), chosen, run_id=run_id)))
 
 
+@router.post(
+    "/jobs/{uuid:job_id}/runs",
+    auth=WRITE,
+    response={201: RunOut, **problems(400, 404, 409, 422)},
+    summary="Run again, all of it or a part",
+)
+def create_run(
+    request: HttpRequest, job_id: UUID, idempotency_key: Key = None, options: RunIn | None = None
+) -> Status[RunOut]:
+    """With `from` and `to` only that part is heard anew; the other text is copied. Without a body as `retry`."""
+    if options is None or (options.start is None and options.end is None):
+        return retry_job(request, job_id, idempotency_key, options)
+    job = mine(request, job_id)
+    given = options.model_dump(include=set(FIELDS), exclude_unset=True)
+    chosen = None if job.current_run is None else read_options({**whole_run(job.current_run).options, **given})
+    run_id = None if idempotency_key is None else id_for(idempotency_key, among=job_id)
+    start, end = (nan if each is None else each for each in (options.start, options.end))
+    return Status(201, run_out(hear_part(job, start, end, chosen, run_id=run_id)))
+
+
 @router.get("/jobs/{uuid:job_id}/runs", auth=READ, response={200: list[RunOut], **problems(404)}, summary="Its runs")
 def list_runs(request: HttpRequest, job_id: UUID) -> list[RunOut]:
     """Oldest first."""
-    return [run_out(run) for run in mine(request, job_id).runs.order_by("number")]
+    return [run_out(run) for run in mine(request, job_id).runs.select_related("parent").order_by("number")]
 
 
 @router.get(

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import words
-from jobs.api.schemas import EventOut, JobOut, RunDetail, RunOut, SegmentOut, Warning
+from jobs.api.schemas import EntryOut, EventOut, JobOut, PartOut, ReportOut, RunDetail, RunOut, SegmentOut, Warning
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.options import stored_options
@@ -70,7 +70,21 @@ def segment_out(segment: Segment) -> SegmentOut:
         no_speech_probability=_number(segment.no_speech_probability),
         compression_ratio=_number(segment.compression_ratio),
         temperature=_number(segment.temperature),
+        notes=segment.notes,
     )
+
+
+def report_out(run: Run) -> ReportOut:
+    made = run.report or {"counts": {}, "entries": [], "more": 0}
+    entries = [EntryOut(**entry) for entry in made["entries"]]
+    known = {"counts": made["counts"], "entries": entries, "more": made["more"]}
+    return ReportOut(run=run.number, made=run.report is not None, **known)
+
+
+def _part_out(run: Run) -> PartOut | None:
+    if run.span_start is None or run.span_end is None:
+        return None
+    return PartOut(start=run.span_start, end=run.span_end, of=run.parent.number if run.parent else None)
 
 
 def _run_fields(run: Run) -> dict[str, Any]:
@@ -88,6 +102,7 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "reason": run.reason or None,
         "detail": words.why(run) or None,
         "warnings": [Warning(code=one["code"], detail=one["detail"]) for one in run.warnings],
+        "part": _part_out(run),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,

@@ -45,6 +45,21 @@ class OptionsIn(BaseModel):
     beam: int = Field(QUICK, description=f"{BEAM} {THOROUGH} is thorough and takes longer.", ge=QUICK, le=MOST)
 
 
+class RunIn(OptionsIn):
+    """The whole recording, or with `from` and `to` a part of it; its task is then that of the run before."""
+
+    start: float | None = Field(None, alias="from", ge=0, description="Second the part begins at.", examples=[62.0])
+    end: float | None = Field(None, alias="to", gt=0, description="Second it ends at.", examples=[100.0])
+
+
+class PartOut(BaseModel):
+    """Seconds of the recording, widened to whole segments; the rest of the text is that of the run `of`."""
+
+    start: float = Field(examples=[61.8])
+    end: float = Field(examples=[101.3])
+    of: int | None = Field(description="Number of a run.", examples=[1])
+
+
 class Warning(BaseModel):
     code: str = Field(examples=["partial"])
     detail: str
@@ -68,6 +83,7 @@ class RunOut(BaseModel):
     reason: str | None = Field(description="Code of the failure.", examples=[None])
     detail: str | None = Field(description="The failure as a sentence.", examples=[None])
     warnings: list[Warning]
+    part: PartOut | None = Field(description="What was heard anew, where that was a part; null: all of it.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -132,6 +148,27 @@ class SegmentOut(BaseModel):
     no_speech_probability: float | None
     compression_ratio: float | None
     temperature: float | None
+    notes: list[str] = Field(description="Codes of what speaks against these words.", examples=[["too_fast"]])
+
+
+class EntryOut(BaseModel):
+    """A moment to look at again, in seconds of the recording. What `measure` is, depends on the code: docs/api.md."""
+
+    start: float = Field(examples=[62.5])
+    end: float = Field(examples=[74.1])
+    code: str = Field(examples=["low_confidence"])
+    measure: float | None = Field(examples=[0.41])
+    language: str | None = Field(None, description="That of `other_language`.", examples=["en"])
+
+
+class ReportOut(BaseModel):
+    """What stands out in the text of a run. Made at its end: before, and in older runs, there is nothing in it."""
+
+    run: int = Field(description="Number of the run.")
+    made: bool
+    counts: dict[str, int] = Field(examples=[{"low_confidence": 1}])
+    entries: list[EntryOut] = Field(description="In the order of time, at most 200.")
+    more: int = Field(description="Entries left out.", examples=[0])
 
 
 class TranscriptPage(BaseModel):

@@ -12,16 +12,11 @@ from accounts.grants import Grant
 from accounts.models import User
 from jobs.hearing import hear, worker
 from jobs.models import Job, Run
+from jobs.services.finish import finish
 from transcribe.serving import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
-
-
-def hear_all_but_the_second(run: Run) -> None:
-    """The page cancels the run it asked for again, which must not have ended before."""
-    if run.number == 1:
-        hear(run)
 
 
 def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path) -> None:
@@ -34,13 +29,13 @@ def test_every_line_of_the_page_runs(server: Server, alice: User, tmp_path: Path
         "FILE": str(recording),
     }
     script = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)]
-    with worker(hear_at_first, runs=5):
+    with worker(hear_at_first, runs=7):
         done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "talk.txt").read_text().split() == ["Eins", "zwei.", "Drei.", "Vier", "fünf."]
     assert len(blocks) >= 9
-    assert Job.objects.filter(owner=alice).count() == 3, (
-        "one deleted; one under a key, one by tus, one through /v1 left"
+    assert Job.objects.filter(owner=alice).count() == 4, (
+        "one deleted; one heard with care, one under a key, one by tus, one through /v1 left"
     )
 
 
@@ -48,3 +43,5 @@ def hear_at_first(run: Run) -> None:
     """What is asked for again stays under way, so that the page can cancel it, however slow it is to ask."""
     if run.number == 1:
         hear(run)
+    elif run.parent is not None:  # a part in which nobody speaks
+        finish(run.pk, attempt=1, worker="test")

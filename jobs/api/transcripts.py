@@ -12,8 +12,8 @@ from jobs import exports, partials
 from jobs.api.access import person
 from jobs.api.problems import problems
 from jobs.api.recordings import LARGEST_RUN, READ, mine, run_of
-from jobs.api.rendering import segment_out
-from jobs.api.schemas import TranscriptPage
+from jobs.api.rendering import report_out, segment_out
+from jobs.api.schemas import ReportOut, TranscriptPage
 from jobs.errors import JobError
 from jobs.models import Run
 from jobs.states import FINAL, RunState
@@ -82,6 +82,14 @@ def transcript(
         segments=[segment_out(segment) for segment in part.segments],
         next=part.rest.removeprefix("after=") or None,
     )
+
+
+@router.get(
+    "/jobs/{uuid:job_id}/report", auth=READ, response={200: ReportOut, **problems(404, 422)}, summary="What stands out"
+)
+def report(request: HttpRequest, job_id: UUID, run: RunNumber = None) -> ReportOut:
+    """Moments of a transcript to look at again: loops cut, guesses, speech without text, other languages."""
+    return report_out(run_of(mine(request, job_id), run))
 
 
 def _tag(run: Run, what: str) -> str | None:

@@ -40,6 +40,8 @@ def _run(run: Run) -> dict[str, Any]:
         "language_probability": run.language_probability,
         "options": run.options,
         "warnings": run.warnings,
+        "part": None if run.span_start is None else {"start": run.span_start, "end": run.span_end},
+        "report": run.report,
         "reason": run.reason or None,
         "detail": run.detail or None,
         "started_at": run.started_at.isoformat() if run.started_at else None,
@@ -56,6 +58,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "no_speech_probability": _number(segment.no_speech_probability),
         "compression_ratio": _number(segment.compression_ratio),
         "temperature": _number(segment.temperature),
+        "notes": segment.notes,
     }
 
 

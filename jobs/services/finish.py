@@ -5,6 +5,7 @@ from uuid import UUID
 from jobs.models import Run
 from jobs.services.files import remove_recording, remove_samples
 from jobs.services.moves import move
+from jobs.services.quality import report_of
 from jobs.states import RunState
 
 # Refused media: there is nothing to transcribe in it, so the file is not kept either.
@@ -16,7 +17,9 @@ def finish(run_id: UUID, *, attempt: int, worker: str) -> bool:
     run = Run.objects.filter(pk=run_id).first()
     if run is None or run.windows.filter(done_at=None).exists():
         return False
-    won = move(run_id, RunState.SUCCEEDED, attempt=attempt, worker=worker)
+    won = run.state == RunState.RUNNING and move(
+        run_id, RunState.SUCCEEDED, attempt=attempt, worker=worker, report=report_of(run)
+    )
     if won or run.state == RunState.SUCCEEDED:
         remove_samples(run)
         return True

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.live import announce
-from jobs.models import Run, RunEvent
+from jobs.models import Job, Run, RunEvent
 from jobs.states import FINAL, RunState, sources
 
 
@@ -37,7 +37,9 @@ def move(
         )
         if not won:
             return False
-        run = Run.objects.only("id", "job_id").get(pk=run_id)
+        run = Run.objects.only("id", "job_id", "parent_id").get(pk=run_id)
+        if run.parent_id and target in (RunState.FAILED, RunState.CANCELLED):  # a part heard again changed nothing
+            Job.objects.filter(pk=run.job_id, current_run=run).update(current_run=run.parent_id)
         RunEvent.objects.create(
             run=run, state=target, stage=stage, attempt=attempt, worker=worker, reason=reason, detail=detail
         )

@@ -31,11 +31,12 @@ def store_plan(
             return False
         Job.objects.filter(pk=run.job_id).update(duration=duration)
         Run.objects.filter(pk=run_id).update(warnings=list(warnings))
-        if not run.windows.exists():
+        if not run.windows.to_hear().exists():
+            first = run.windows.count()  # those whose text was taken over, see `jobs.services.part`
             Window.objects.bulk_create(
                 [
                     Window(run=run, index=index, span=w.span, batch=w.batch, start=w.start, end=w.end)
-                    for index, w in enumerate(windows)
+                    for index, w in enumerate(windows, first)
                 ]
             )
         announce(run.job_id)

@@ -18,16 +18,34 @@ def retry(job: Job, options: Options | None = None, *, run_id: UUID | None = Non
     `run_id` (`jobs.services.repeats`) asking again gives the run that was made the first time.
     """
     with transaction.atomic():
-        locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
+        locked = lock(job)
         made = locked.runs.filter(pk=run_id).first() if run_id else None
         if made is not None:
             return made
-        last = locked.current_run
-        if last is not None and last.state not in FINAL:
-            raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
-        if not locked.path.exists():
-            raise Conflict("The recording itself was not kept. Upload the file again.")
+        require_ended(locked)
         if options is None:
-            options = stored_options(last.options if last else {})
+            last = locked.current_run
+            options = stored_options(whole_run(last).options if last else {})
             check_options(options)
         return add_run(locked, options, run_id)
+
+
+def lock(job: Job) -> Job:
+    """The row with its current run, for this transaction alone."""
+    return Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
+
+
+def require_ended(job: Job) -> None:
+    """Conflict while a run is under way, or when the file was not kept."""
+    last = job.current_run
+    if last is not None and last.state not in FINAL:
+        raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
+    if not job.path.exists():
+        raise Conflict("The recording itself was not kept. Upload the file again.")
+
+
+def whole_run(run: Run) -> Run:
+    """The run of the whole recording that this one began from: options of a part were meant for that part."""
+    while run.parent is not None:
+        run = run.parent
+    return run

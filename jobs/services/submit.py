@@ -4,6 +4,7 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -50,11 +51,14 @@ def _make(upload_id: UUID, sha256: str, options: Options) -> Job:
     return job
 
 
-def add_run(job: Job, options: Options, run_id: UUID | None = None) -> Run:
-    """A queued run, which *is* the request to start: the scheduler finds it. Call inside a transaction."""
+def add_run(job: Job, options: Options, run_id: UUID | None = None, **fields: Any) -> Run:
+    """A queued run, which *is* the request to start: the scheduler finds it. Call inside a transaction.
+
+    `fields` are further columns of Run.
+    """
     number = job.runs.count() + 1
     model = options.model or default_model()
-    run = Run(job=job, number=number, options=options.as_json(), model=model)
+    run = Run(job=job, number=number, options=options.as_json(), model=model, **fields)
     run.pk = run_id or run.pk
     run.save(force_insert=True)
     Job.objects.filter(pk=job.pk).update(current_run=run)

@@ -116,6 +116,7 @@ async def answer(
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         *([(b"www-authenticate", b"Bearer")] if status == 401 else []),  # HTTP wants a way in to be named
+        *([(b"retry-after", b"30")] if status == 429 else []),  # when another connection or upload may have ended
         *(headers or []),
         *([(b"connection", b"close")] if hang_up else []),
     ]

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -65,7 +66,8 @@ def scratch() -> Path:
     if is_root():
         make(base, 0o755)
     for old in base.glob("transcribe-scratch-*"):
-        _remove_if_dead(old)
+        with suppress(FileNotFoundError):  # its process, or another look, has just removed it
+            _remove_if_dead(old)
     made = Path(tempfile.mkdtemp(prefix="transcribe-new-", dir=base))
     made.chmod(0o711)
     _hold(made)

@@ -32,6 +32,7 @@ class SlotPool:
     `share`: what it gets of the machine beside the worker's other models; without one, all of it.
     """
 
+    program = "worker.engine.child"
     slots: int
     device: str
     threads: int
@@ -131,7 +132,7 @@ class SlotPool:
 
     def _launch(self, device: str) -> EngineProcess:
         settings = self.settings
-        command = [sys.executable, "-m", "worker.engine.child", "--checkpoint", str(settings.checkpoint.resolve())]
+        command = [sys.executable, "-m", self.program, "--checkpoint", str(settings.checkpoint.resolve())]
         command += ["--model", settings.model, "--mode", settings.mode]
         command += ["--device", device, "--threads", str(self.threads)]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])

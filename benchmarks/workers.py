@@ -1,0 +1,118 @@
+"""`poe bench workers`: a 60-minute recording on one slot and on two, by the time that its speech takes.
+
+Then two workers of one slot each, one of which is killed in the middle: nothing may be heard again but the batch that
+it had. Goal: two slots are 1.7 times as fast, where the machine has two cores for them; text equal.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import _stack
+from benchmarks._report import Goal, place, table, verdict
+from transcribe.drill import Drill, long_recording
+from transcribe.embedded import places
+
+SPOKEN = (
+    "SELECT extract(epoch FROM r.finished_at - (SELECT min(at) FROM jobs_runevent e "
+    "WHERE e.run_id = r.id AND e.stage = 'transcribing')) FROM jobs_run r WHERE r.job_id = %s"
+)
+TIMEOUTS: dict[str, Any] = {"HEARTBEAT_TIMEOUT_SECONDS": 5, "REPAIR_SECONDS": 5, "WORKER_BEAT_SECONDS": 2}
+BOTH = (
+    "SELECT DISTINCT e.worker FROM jobs_runevent e JOIN jobs_run r ON r.id = e.run_id "
+    "WHERE r.job_id = %s AND e.stage = 'transcribing'"
+)
+
+
+def heard(drill: Drill, recording: Path) -> tuple[str, float, float]:
+    """The job, its seconds from the first part to the end, and processor seconds of the engines."""
+    before = _engine_seconds(drill)
+    job = drill.upload(recording)
+    if (ended := drill.wait_for_end(job, 3600)) != ("succeeded", ""):
+        raise RuntimeError(f"{job}: {ended}")
+    [[seconds]] = drill.rows(SPOKEN, job)
+    return job, float(seconds), _engine_seconds(drill) - before
+
+
+def _engine_seconds(drill: Drill) -> float:
+    times = [child.cpu_times() for child in _stack.engines(_stack.worker(drill))]
+    return float(sum(one.user + one.system for one in times))
+
+
+def killed(drill: Drill, recording: Path) -> tuple[str, int, int]:
+    """Two workers, the second one killed: the job, windows heard again, and windows that it had in hand."""
+    command = [sys.executable, "manage.py", "worker"]
+    with subprocess.Popen(command, cwd=places.CHECKOUT, env=drill.stack.environment()) as second:
+        seen = "SELECT 1 FROM jobs_worker WHERE pid = %s"
+        drill.wait(lambda: drill.rows(seen, second.pid) != [], "the second worker", 180)
+        job = drill.upload(recording)
+        drill.wait(lambda: len(drill.rows(BOTH, job)) == 2, "both workers at work", 600)
+        drill.wait_for_windows(job, 20, 600)
+        _stack.freeze(second.pid)
+        children = psutil.Process(second.pid).children(recursive=True)
+        time.sleep(0.3)
+        before = {row[0] for row in drill.rows(_stack.HANDED, job)}
+        second.kill()
+        psutil.wait_procs(children, timeout=10)
+    if (ended := drill.wait_for_end(job, 3600)) != ("succeeded", ""):
+        raise RuntimeError(f"{job}: {ended}")
+    attempts = drill.attempts(job)
+    again = {index for index, count in enumerate(attempts) if count > 1}
+    return job, sum(attempts) - len(attempts), len(again & before)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    place("torch", "temporalio")
+    with tempfile.TemporaryDirectory() as folder, _stack.stack(ENGINE_SLOTS=1, **TIMEOUTS) as drill:
+        recording = long_recording(Path(folder) / "recording.mp3", options.minutes)
+        times: dict[int, list[float]] = {1: [], 2: []}
+        work: dict[int, list[float]] = {1: [], 2: []}
+        texts = []
+        for _ in range(options.rounds):
+            for slots in times:
+                _stack.restart_worker(drill, ENGINE_SLOTS=slots)
+                job, seconds, processor = heard(drill, recording)
+                times[slots].append(seconds)
+                work[slots].append(processor)
+                texts.append(drill.text(job))
+        _stack.restart_worker(drill, ENGINE_SLOTS=1)
+        job, again, in_hand = killed(drill, recording)
+        texts.append(drill.text(job))
+    return report(times, work, texts, again, in_hand)
+
+
+def report(
+    times: dict[int, list[float]], work: dict[int, list[float]], texts: list[list[str]], again: int, in_hand: int
+) -> int:
+    """Prints figures; the exit code."""
+    table(
+        ["slots", "wall s, least", "engine processor s"],
+        [[slots, min(times[slots]), min(work[slots])] for slots in times],
+    )
+    ratio = min(times[1]) / min(times[2])
+    load = os.getloadavg()[0]
+    print(f"ratio {ratio:.2f}; load {load:.1f} on {os.cpu_count()} cores, and two slots need two free ones")
+    print(f"one of two workers killed: {again} windows heard again, {in_hand} of them in its hands")
+    return verdict(
+        [
+            Goal("two slots against one", ratio, 0.85 * 2),
+            Goal("heard again beyond the batch in flight", again - in_hand, 0, at_most=True),
+            Goal("most heard again", again, 8, at_most=True),
+            Goal("texts", len({tuple(text) for text in texts}), 1, at_most=True),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
