@@ -1,4 +1,4 @@
-"""What others run for us: the blueprint of Authentik against our addresses, the workflows of GitHub against their pins."""
+"""What others run for us: Authentik's blueprint against our addresses, GitHub's workflows against their pins."""
 
 import re
 from pathlib import Path
