@@ -16,6 +16,7 @@ from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
 from worker.engine.guards import LANGUAGE_SECONDS, SURE_OF_LANGUAGE, guarded
 from worker.engine.memory import Memory
+from worker.engine.prompt import before
 from worker.engine.row import Row
 from worker.engine.sampling import Rules, decode_surely
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
@@ -96,10 +97,11 @@ class BatchedEngine:
 
     def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
-        asked = task(self.decoder, tokenizer)
+        told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
+        asked = task(self.decoder, tokenizer, told)
         memory = self._memory(rows)
         self._note_languages(memory, rows, tokenizer)
-        return decode_surely(self.decoder, memory, asked, seeds, self._rules)
+        return decode_surely(self.decoder, memory, asked, seeds, self._rules, options.beam)
 
     def _note_languages(self, memory: Memory, rows: Sequence[Row], tokenizer: Tokenizer) -> None:
         """Of windows long enough to tell, what else is spoken there. Before any prompt: that would bend the odds."""
