@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="tiny", choices=["tiny", "base"])
+    parser.add_argument("--mode", default="fast", choices=["fast", "exact"])
     chosen = parser.parse_args()
     place("torch", "openai-whisper", "faster-whisper", "ctranslate2", "av", "onnxruntime")
     print(_race.roofline())
@@ -47,7 +48,7 @@ def measured(chosen: argparse.Namespace, mp3: Path) -> int:
     warming = _recordings.as_mp3(_recordings.head(whole, 20).sound, mp3.with_name("warming.mp3"))
     _recordings.as_mp3(recording.sound, mp3)
     checkpoint = _weights.grown_checkpoint(chosen.size)
-    with _service.service(checkpoint) as ours:
+    with _service.service(checkpoint, chosen.mode) as ours:
         entered = contestants(checkpoint, ours)
         for run in entered.values():
             run(warming)
