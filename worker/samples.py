@@ -11,6 +11,7 @@ from django.conf import settings
 
 from jobs.models import Run
 from jobs.services.files import remove_samples
+from jobs.services.options import stored_options
 from jobs.services.plan import PlannedWindow, store_plan
 from jobs.services.renditions import store_facts
 from worker import media
@@ -42,7 +43,8 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
     part = None if run.span_start is None or run.span_end is None else (run.span_start, run.span_end)
-    cut = plan(probabilities, prepared.decoded.duration, windows_per_batch(speed), part)
+    together = windows_per_batch(speed, stored_options(run.options).beam)
+    cut = plan(probabilities, prepared.decoded.duration, together, part)
     found = prepared.decoded
     store_facts(run.job_id, container=found.container, codec=found.codec, picture=found.picture)
     stored = store_plan(

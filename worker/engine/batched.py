@@ -15,6 +15,7 @@ from worker.engine.decode import Result, task
 from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
 from worker.engine.memory import Memory
+from worker.engine.prompt import before
 from worker.engine.row import Row
 from worker.engine.sampling import Rules, decode_surely
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
@@ -94,8 +95,9 @@ class BatchedEngine:
 
     def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
-        asked = task(self.decoder, tokenizer)
-        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules)
+        told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
+        asked = task(self.decoder, tokenizer, told)
+        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules, options.beam)
 
     def _memory(self, rows: Sequence[Row]) -> Memory:
         mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)

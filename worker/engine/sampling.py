@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from worker.engine.base import EngineRefused
+from worker.engine.beam import decode_beams
 from worker.engine.decode import Pick, Result, Task, decode
 from worker.engine.decoder import Decoder
 from worker.engine.memory import Memory
@@ -33,10 +34,12 @@ class Rules:
         return (repeats or guesses) and not self.is_silence(result)
 
 
-def decode_surely(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], rules: Rules) -> list[Result]:
+def decode_surely(
+    decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], rules: Rules, beam: int = 1
+) -> list[Result]:
     """A result for each row of `memory`. The same row, seed and rules give the same text. Rows that fail are heard
-    again from the same memory: nothing is encoded twice."""
-    results = _decode_at(decoder, memory, task, seeds, rules.temperatures[0])
+    again from the same memory: nothing is encoded twice. `beam` hypotheses are followed where chance has no part."""
+    results = _decode_at(decoder, memory, task, seeds, rules.temperatures[0], beam)
     for temperature in rules.temperatures[1:]:
         again = [row for row, result in enumerate(results) if rules.failed(result)]
         if not again:
@@ -47,9 +50,15 @@ def decode_surely(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[
     return results
 
 
-def _decode_at(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], temperature: float) -> list[Result]:
-    pick = sampled(temperature, seeds, decoder.device) if temperature > 0 else likeliest
-    results = decode(decoder, memory, task, pick, temperature)
+def _decode_at(
+    decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], temperature: float, beam: int = 1
+) -> list[Result]:
+    if temperature > 0:
+        results = decode(decoder, memory, task, sampled(temperature, seeds, decoder.device), temperature)
+    elif beam > 1:
+        results = decode_beams(decoder, memory, task, beam)
+    else:
+        results = decode(decoder, memory, task, likeliest, temperature)
     if not all(math.isfinite(result.average_log_probability) for result in results):
         raise EngineRefused(
             "not_a_number", "The model gave no numbers. Its checkpoint is damaged or unfit for this device."
