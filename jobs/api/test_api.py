@@ -127,7 +127,7 @@ def test_a_running_one_tells_work_and_end(
     script: Script, alice: User, make_job: MakeJob, make_worker: Callable[..., Worker]
 ) -> None:
     job = make_job(alice, state=RunState.RUNNING)
-    Window.objects.create(run_id=job.current_run_id, index=0, span=0, batch=0, start=0, end=30)
+    Window.objects.create(run=Run.objects.get(job=job), index=0, span=0, batch=0, start=0, end=30)
     nobody = script.get(f"/jobs/{job.pk}").json()
     assert (nobody["work_seconds"], nobody["seconds_left"], nobody["finish_at"]) == (None, None, None)
     make_worker("demo", speed=2.0)
