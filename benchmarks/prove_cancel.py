@@ -22,7 +22,7 @@ from transcribe.drill import Drill, long_recording
 
 MINUTES = 10
 SEED = 6
-SPREAD_SECONDS = 20.0  # from being asked for to the middle of its batches, and on slow machines to its first text
+SPREAD_SECONDS = 20.0
 LIMIT = 10.0
 KEPT = "SELECT window_id, index, text FROM jobs_segment WHERE run_id = %s"
 HANDED = "SELECT count(DISTINCT batch) FROM jobs_window WHERE run_id = %s AND attempts > 0"
@@ -78,7 +78,7 @@ def main() -> int:
         drill.press(f"/jobs/{job}/cancel/")
         drill.wait_for_end(job)
         moments = np.random.default_rng(SEED)
-        delays = [float(moments.uniform(0, SPREAD_SECONDS)) for _ in range(options.count * 2)]
+        delays = [float(moments.uniform(0, options.spread)) for _ in range(options.count * 2)]
         for delay in delays[len(known) :]:
             if len(known) >= options.count:
                 break
@@ -115,6 +115,8 @@ def report(found: list[dict[str, object]]) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("count", type=int, nargs="?", default=100)
+    said = "seconds in which cancels fall; on a slow machine more of them let some find text"
+    parser.add_argument("--spread", type=float, default=SPREAD_SECONDS, help=said)
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
     return parser.parse_args()
 
