@@ -14,6 +14,7 @@ from worker.engine.checkpoint import can_translate
 from worker.engine.decode import Result, task
 from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
+from worker.engine.guards import LANGUAGE_SECONDS, SURE_OF_LANGUAGE, guarded
 from worker.engine.memory import Memory
 from worker.engine.prompt import before
 from worker.engine.row import Row
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 ROWS = {"cpu": 8, "cuda": 16}  # decoded together: more gains little and takes memory
 ROUNDS = 8  # times a window is heard again where the model was cut off in speech: text that never ends must end
 OPENAI = Rules()
+LANGUAGE_FRAMES = LANGUAGE_SECONDS * FRAMES_A_SECOND
 
 
 class BatchedEngine:
@@ -66,7 +68,7 @@ class BatchedEngine:
         for group in batched(pieces, ROWS[self.device.type]):
             rows = list(self._rows(samples, group))
             self._hear(rows, options, tokenizer)
-            heard |= {row.piece.index: row.segments for row in rows}
+            heard |= {row.piece.index: guarded(row.segments, row.other_language) for row in rows}
         return heard
 
     def tokenizer(self, options: Options) -> Tokenizer:
@@ -97,7 +99,21 @@ class BatchedEngine:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
         told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
         asked = task(self.decoder, tokenizer, told)
-        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules, options.beam)
+        memory = self._memory(rows)
+        self._note_languages(memory, rows, tokenizer)
+        return decode_surely(self.decoder, memory, asked, seeds, self._rules, options.beam)
+
+    def _note_languages(self, memory: Memory, rows: Sequence[Row], tokenizer: Tokenizer) -> None:
+        """Of windows long enough to tell, what else is spoken there. Before any prompt: that would bend the odds."""
+        long = [place for place, row in enumerate(rows) if not row.seek and row.length >= LANGUAGE_FRAMES]
+        if not long or not self.is_multilingual:
+            return
+        _, logits = self.decoder.begin(memory, [tokenizer.sot], (-1,))
+        odds = logits[:, 0, list(tokenizer.all_language_tokens)].softmax(dim=-1).max(dim=-1)
+        for place in long:
+            code = tokenizer.all_language_codes[int(odds.indices[place])]
+            if code != tokenizer.language and float(odds.values[place]) > SURE_OF_LANGUAGE:
+                rows[place].other_language = code
 
     def _memory(self, rows: Sequence[Row]) -> Memory:
         mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)
