@@ -24,10 +24,11 @@ def focus(attention: Tensor, positions: int) -> Focus:
     """`attention` (heads, tokens, 1500): of each shown token, sums to 1. `positions` of 0.02 s hold sound."""
     shares = attention[:, :, :positions]
     shares = shares / shares.sum(-1, keepdim=True).clamp_min(SMALLEST)
-    deviation, mean = torch.std_mean(shares, dim=-2, keepdim=True, unbiased=False)
     total = torch.zeros_like(shares[0])
-    for head in (shares - mean) / deviation.clamp_min(SMALLEST):  # one by one: they fit the cache
-        total += _median(head)
+    for head in shares:  # one by one: they fit the cache
+        apart = head - head.mean(dim=0)
+        deviation = apart.square().mean(dim=0).sqrt()  # a third of the time of `std_mean`
+        total += _median(apart / deviation.clamp_min(SMALLEST))
     found: Focus = (total / len(shares)).double().cpu().numpy()
     return found
 
