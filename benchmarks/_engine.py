@@ -39,12 +39,12 @@ def windows(mels: int, count: int = WINDOWS) -> Tensor:
     return torch.stack(found)
 
 
-def check(name: str, tokens: Tokens, wanted: Tokens | None = None, count: int = TOKENS) -> None:
+def check(name: str, tokens: Tokens, wanted: Tokens | None = None, *, different: int = LEAST_DIFFERENT) -> None:
     """Stop where an engine did less or more work than asked, or should have said the same and did not."""
     lengths = {len(window) for window in tokens}
-    if lengths != {count}:
-        raise SystemExit(f"{name} gave {sorted(lengths)} tokens for a window, not {count}: its time says nothing.")
-    if min(len(set(window)) for window in tokens) < LEAST_DIFFERENT:
+    if lengths != {TOKENS}:
+        raise SystemExit(f"{name} gave {sorted(lengths)} tokens for a window, not {TOKENS}: its time says nothing.")
+    if min(len(set(window)) for window in tokens) < different:
         raise SystemExit(f"{name} says the same tokens again and again: its weights are no test.")
     if wanted is not None and tokens != wanted:
         raise SystemExit(f"{name} says {same(tokens, wanted)} of {len(tokens)} windows like openai, and must say all.")

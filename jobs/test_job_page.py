@@ -59,7 +59,7 @@ def test_the_page_says_how_much_work_it_is_and_about_when_it_is_done(
     page: Client, alice: User, make_job: Make, make_worker: Callable[..., Worker]
 ) -> None:
     job = make_job(alice, state="running")
-    Window.objects.create(run_id=job.current_run_id, index=0, span=0, batch=0, start=0, end=30)
+    Window.objects.create(run=Run.objects.get(job=job), index=0, span=0, batch=0, start=0, end=30)
     assert "none: no worker with demo is running" in text(page, job)
     make_worker("demo", speed=0.25)
     said = text(page, job)

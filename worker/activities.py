@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
-from jobs.services.options import stored_options
+from jobs.services.options import TRANSCRIBE, stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
 from worker import contract
@@ -26,7 +27,8 @@ from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
-from worker.samples import decode_samples, plan_windows
+from worker.samples import decode_samples, plan_windows, speech_path
+from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
@@ -185,7 +187,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = _options(run)
+        options = options_of(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
@@ -201,7 +203,7 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
-        if not windows.commit_windows(run.pk, _by_window(heard)):
+        if not windows.commit_windows(run.pk, _by_window(heard, speech_path(run))):
             raise Stopped
         activity.heartbeat()
 
@@ -214,13 +216,14 @@ def warm(slot: Slot, watch: Watch) -> None:
         raise EngineAway(refusal.code) from refusal
 
 
-def _options(run: Run) -> Options:
-    """Read from the row: people's text is in no payload."""
+def options_of(run: Run) -> Options:
+    """What the engine is asked, read from the row: people's text is in no payload."""
     asked = stored_options(run.options)
     return Options(
         language=run.heard_language,
         seed=run.number,
         task=run.task,
+        words=run.task == TRANSCRIBE,  # a translated word has no moment in the sound
         beam=asked.beam,
         prompt=asked.prompt,
         hot_words=asked.hot_words,
@@ -231,9 +234,9 @@ def _piece(window: Window) -> Piece:
     return Piece(index=window.index, start=window.start, end=window.end)
 
 
-def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:
+def _by_window(heard: Mapping[int, Sequence[Segment]], speech: Path) -> dict[int, list[windows.HeardSegment]]:
     """The engine's segments in the words of `jobs`: neither knows the other, their fields are the same."""
-    return {index: [_in_rows(segment) for segment in segments] for index, segments in heard.items()}
+    return {index: [_in_rows(segment) for segment in mark_silence(said, speech)] for index, said in heard.items()}
 
 
 def _in_rows(segment: Segment) -> windows.HeardSegment:

@@ -9,11 +9,14 @@ import torch
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
+from worker.engine.alignment_heads import chosen_heads
+from worker.engine.alignment_pass import Aligner
 from worker.engine.base import EXACT, SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
 from worker.engine.checkpoint import can_translate
 from worker.engine.decode import Result, task
 from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
+from worker.engine.guards import LANGUAGE_SECONDS, SURE_OF_LANGUAGE, guarded
 from worker.engine.memory import Memory
 from worker.engine.prompt import before
 from worker.engine.row import Row
@@ -26,18 +29,23 @@ logger = logging.getLogger(__name__)
 ROWS = {"cpu": 8, "cuda": 16}  # decoded together: more gains little and takes memory
 ROUNDS = 8  # times a window is heard again where the model was cut off in speech: text that never ends must end
 OPENAI = Rules()
+LANGUAGE_FRAMES = LANGUAGE_SECONDS * FRAMES_A_SECOND
 
 
 class BatchedEngine:
-    """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free."""
+    """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free.
 
-    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT) -> None:
+    `known_heads`: the model's alignment heads were chosen for its very weights (`alignment_heads.choose_heads`).
+    """
+
+    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT, *, known_heads: bool = False) -> None:
         numbers = precision(mode, model.device)
         self.dimensions = model.dims
         self.device = model.device
         self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
         self.encoder = Encoder(encoder_weights(model.encoder, numbers))
         self.decoder = Decoder(decoder_weights(model.decoder, numbers))
+        self._aligner = Aligner(self.decoder, chosen_heads(model), sure=known_heads)
         self._languages = model.num_languages
         self._rules = rules
         self._together = ROWS[model.device.type]
@@ -66,7 +74,7 @@ class BatchedEngine:
         for group in batched(pieces, ROWS[self.device.type]):
             rows = list(self._rows(samples, group))
             self._hear(rows, options, tokenizer)
-            heard |= {row.piece.index: row.segments for row in rows}
+            heard |= {row.piece.index: guarded(row.segments, row.other_language) for row in rows}
         return heard
 
     def tokenizer(self, options: Options) -> Tokenizer:
@@ -89,15 +97,34 @@ class BatchedEngine:
             rows = [row for row in rows if not row.heard]
             if not rows:
                 return
-            results = self._decode(rows, options, tokenizer)
-            for row, result in zip(rows, results, strict=True):
+            memory = self._memory(rows)
+            results = self._decode(memory, rows, options, tokenizer)
+            taken = [
                 row.skip() if self._rules.is_silence(result) else row.take(result, tokenizer)
+                for row, result in zip(rows, results, strict=True)
+            ]
+            if options.words:
+                for row, words in zip(rows, self._aligner.words(memory, taken, tokenizer), strict=True):
+                    row.time(words)
 
-    def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
+    def _decode(self, memory: Memory, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
         told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
         asked = task(self.decoder, tokenizer, told)
-        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules, options.beam)
+        self._note_languages(memory, rows, tokenizer)
+        return decode_surely(self.decoder, memory, asked, seeds, self._rules, options.beam)
+
+    def _note_languages(self, memory: Memory, rows: Sequence[Row], tokenizer: Tokenizer) -> None:
+        """Of windows long enough to tell, what else is spoken there. Before any prompt: that would bend the odds."""
+        long = [place for place, row in enumerate(rows) if not row.seek and row.length >= LANGUAGE_FRAMES]
+        if not long or not self.is_multilingual:
+            return
+        _, logits = self.decoder.begin(memory, [tokenizer.sot], (-1,))
+        odds = logits[:, 0, list(tokenizer.all_language_tokens)].softmax(dim=-1).max(dim=-1)
+        for place in long:
+            code = tokenizer.all_language_codes[int(odds.indices[place])]
+            if code != tokenizer.language and float(odds.values[place]) > SURE_OF_LANGUAGE:
+                rows[place].other_language = code
 
     def _memory(self, rows: Sequence[Row]) -> Memory:
         mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from worker.engine import guards
 from worker.engine.base import EngineRefused
 from worker.engine.beam import decode_beams
 from worker.engine.decode import Pick, Result, Task, decode
@@ -20,8 +21,8 @@ class Rules:
     """When a decoded window is believed. The values are those of openai-whisper's `transcribe`."""
 
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    compression_ratio: float = 2.4  # above: it repeats itself
-    log_probability: float = -1.0  # mean over tokens, below: it guesses
+    compression_ratio: float = guards.COMPRESSION_RATIO  # above: it repeats itself
+    log_probability: float = guards.LOG_PROBABILITY  # mean over tokens, below: it guesses
     no_speech: float = 0.6  # above, and guessing: nobody speaks
 
     def is_silence(self, result: Result) -> bool:
@@ -41,13 +42,19 @@ def decode_surely(
     again from the same memory: nothing is encoded twice. `beam` hypotheses are followed where chance has no part."""
     results = _decode_at(decoder, memory, task, seeds, rules.temperatures[0], beam)
     for temperature in rules.temperatures[1:]:
-        again = [row for row, result in enumerate(results) if rules.failed(result)]
+        again = [row for row, result in enumerate(results) if _failed(result, task, rules)]
         if not again:
             break
         retried = _decode_at(decoder, memory.select(again), task, [seeds[row] for row in again], temperature)
         for row, result in zip(again, retried, strict=True):
             results[row] = result
     return results
+
+
+def _failed(result: Result, task: Task, rules: Rules) -> bool:
+    if rules.failed(result) or rules.is_silence(result):
+        return rules.failed(result)
+    return guards.loops(task.tokenizer.decode([token for token in result.tokens if token < task.tokenizer.eot]))
 
 
 def _decode_at(
