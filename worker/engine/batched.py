@@ -30,16 +30,16 @@ OPENAI = Rules()
 class BatchedEngine:
     """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free."""
 
-    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT) -> None:
-        numbers = precision(mode, model.device)
+    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        numbers = precision(mode, self.device)
         self.dimensions = model.dims
-        self.device = model.device
         self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
         self.encoder = Encoder(encoder_weights(model.encoder, numbers))
         self.decoder = Decoder(decoder_weights(model.decoder, numbers))
         self._languages = model.num_languages
         self._rules = rules
-        self._together = ROWS[model.device.type]
+        self._together = ROWS[self.device.type]
 
     @property
     def encodes(self) -> int:

@@ -80,11 +80,12 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
     torch.set_num_interop_threads(1)
 
     from worker.engine.batched import BatchedEngine
-    from worker.engine.checkpoint import load_checkpoint
+    from worker.engine.checkpoint import read_checkpoint
     from worker.engine.measure import measure_speed
 
-    model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
-    engine = BatchedEngine(model, mode=arguments.mode)
+    model, sha256 = read_checkpoint(arguments.checkpoint)
+    engine = BatchedEngine(model, mode=arguments.mode, device=arguments.device)
+    del model  # the file it is mapped from is needed no more
     speed = arguments.speed or measure_speed(engine)
     loaded = Loaded(
         arguments.model,
