@@ -66,6 +66,8 @@ COPY templates templates
 COPY static static
 COPY transcribe transcribe
 COPY deploy/make_secrets.py deploy/sign_in_ready.py deploy/
+# Readable whatever the umask of the checkout was; and compiled, because nothing can be written at run time.
+RUN chmod -R a+rX . && python -m compileall -q accounts jobs transcribe worker
 
 # --- Static files, hashed and compressed ----------------------------------------------------------------------------
 FROM code AS collected

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks._race import family_seconds
 from worker import media
-from worker.engine.base import Options, Piece, Segment, Vote
+from worker.engine.base import FAST, WINDOW_SECONDS, Options, Piece, Segment, Vote
 from worker.engine.slots import EngineSettings, Slot, SlotPool
 from worker.plan import Window, plan, spread, windows_per_batch
 
@@ -42,15 +42,19 @@ class Service:
     def __init__(self, pool: SlotPool) -> None:
         self._pool = pool
 
-    def transcribe(self, recording: Path, options: Options | None = None) -> Heard:
-        """Everything that is said in a file. Without options: in the language it is voted to be in."""
+    def transcribe(self, recording: Path, options: Options | None = None, *, detector: bool = True) -> Heard:
+        """Everything that is said in a file. Without options: in the language it is voted to be in. Without the speech
+        detector: all of it is handed to the engine."""
         with tempfile.TemporaryDirectory() as folder:
             samples, speech = Path(folder) / "samples", Path(folder) / "speech"
             began = family_seconds()
             found = media.decode(recording, samples, speech, limit_seconds=LIMIT_SECONDS, require_sandbox=False)
             decoded = family_seconds()
             probabilities = np.fromfile(speech, dtype=np.uint8)
-            windows = plan(probabilities, found.duration, windows_per_batch(self._pool.speed()))
+            together = windows_per_batch(self._pool.speed())
+            windows = (
+                plan(probabilities, found.duration, together) if detector else everything(found.duration, together)
+            )
             with self._pool.slot() as slot:
                 heard = _hear(slot, samples, windows, options)
             heard.seconds = {"decode and speech detection": decoded - began, "engine": family_seconds() - decoded}
@@ -71,15 +75,21 @@ def _hear(slot: Slot, samples: Path, windows: list[Window], options: Options | N
     return heard
 
 
+def everything(duration: float, together: int) -> list[Window]:
+    """Windows of 30 s, whatever is in them."""
+    starts = [WINDOW_SECONDS * index for index in range(int(duration / WINDOW_SECONDS))]
+    return [Window(start, start + WINDOW_SECONDS, 0, index // together) for index, start in enumerate(starts)]
+
+
 def _nothing() -> None:
     pass
 
 
 @contextmanager
-def service(checkpoint: Path) -> Iterator[Service]:
+def service(checkpoint: Path, mode: str = FAST) -> Iterator[Service]:
     """One slot with one thread: this process and its children keep to one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    pool = SlotPool(EngineSettings(checkpoint, checkpoint.stem, 1, cancel_grace_seconds=10, window_cap_seconds=600))
+    pool = SlotPool(EngineSettings(checkpoint, checkpoint.stem, 1, 10, window_cap_seconds=600, mode=mode))
     pool.start()
     try:
         yield Service(pool)

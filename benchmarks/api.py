@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks._report import Goal, verdict
 from benchmarks._web import Web, fresh_database
 from transcribe.embedded.ports import free_port
 
@@ -61,8 +62,7 @@ type Ask = Callable[[], tuple[str, str]]
 def main() -> int:
     with fresh_database("benchmarks._bare"):
         found = measure()
-    print("; ".join(f"{name} {found[name]:.1f} (goal <= {goal:g})" for name, goal in GOALS.items()))
-    return 0 if all(found[name] <= goal for name, goal in GOALS.items()) else 1
+    return verdict([Goal(name, found[name], goal, at_most=True) for name, goal in GOALS.items()])
 
 
 def measure() -> dict[str, float]:

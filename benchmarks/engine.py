@@ -1,9 +1,9 @@
 """`poe bench engine`: from mel to tokens, ours beside openai-whisper and CTranslate2, on the same random weights.
 
 8 windows x 100 forced tokens, dimensions of tiny and base, one thread, engines in turns; processor time of the best
-round. Fails where an engine gives another number of tokens, or where CTranslate2 in fp32 or our exact mode says
-anything else than openai: then the weights were not converted rightly. In int8 random weights may say otherwise;
-what that does to words is measured on real text by `poe bench file` and `poe bench text`.
+round. CTranslate2 in fp32 and our exact mode run once: if they say anything else than openai, the weights were not
+converted rightly, and the run fails; so it does where an engine gives another number of tokens. In int8 random weights
+may say otherwise; what that does to words is measured on real text by `poe bench file` and `poe bench text`.
 """
 
 import sys
@@ -16,6 +16,7 @@ from benchmarks._report import Goal, place, table, verdict
 
 OPENAI, INT8, EXACT, FAST = "openai, one by one", "CTranslate2 int8, batch 8", "ours, exact", "ours, fast"
 FP32 = "CTranslate2 fp32, batch 8"
+ONCE = (FP32, EXACT)  # what they say must be what openai says; `poe bench exact` measures our exact mode
 GOALS = {"tiny": 5.0, "base": 4.5}
 CTRANSLATE_GOAL = 1.4
 
@@ -43,10 +44,11 @@ def measured(size: str, rounds: int, only: list[str] | None, limits: _race.Roofl
         for name, run in contestants(checkpoint, mels).items()
         if name == OPENAI or not only or any(part in name for part in only)
     }
-    times = _race.race(entered, rounds)
+    times = _race.race({name: run for name, run in entered.items() if name not in ONCE}, rounds)
+    times |= _race.race({name: run for name, run in entered.items() if name in ONCE}, 1)
     wanted = times[OPENAI].output
     for name, found in times.items():
-        _engine.check(name, found.output, wanted if name in (FP32, EXACT) else None)
+        _engine.check(name, found.output, wanted if name in ONCE else None)
     print(
         f"\n{size}: {_engine.WINDOWS} windows x {_engine.TOKENS} tokens, best of {rounds} rounds, CPU seconds a window"
     )

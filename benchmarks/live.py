@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchmarks._report import Goal, verdict
 from benchmarks._web import Web, fresh_database, wait
 from transcribe.embedded import places
 from transcribe.embedded.child import leashed
@@ -128,8 +129,7 @@ def _session(user: Any) -> str:
 def main() -> int:
     with fresh_database("transcribe.settings"):
         found = measure()
-    print("; ".join(f"{name} {found[name]:.0f} (goal <= {goal})" for name, goal in GOALS.items()))
-    return 0 if all(found[name] <= goal for name, goal in GOALS.items()) else 1
+    return verdict([Goal(name, found[name], goal, at_most=True) for name, goal in GOALS.items()])
 
 
 def measure() -> dict[str, float]:

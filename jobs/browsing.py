@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,12 +24,18 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(django_db_setup: None, stored: Path) -> Iterator[str]:
-    """The server on the test database; DEBUG gives it static files without collecting them first."""
+    with on_test_database(stored) as found:
+        yield found
+
+
+@contextmanager
+def on_test_database(stored: Path, **given: str) -> Iterator[str]:
+    """The address of a server with these settings; DEBUG gives it static files without collecting them first."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    settings = {"DATABASE_URL": database.geturl(), "MEDIA_ROOT": str(stored), "DEBUG": "true", **given}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", database.geturl())
-        patch.setenv("MEDIA_ROOT", str(stored))
-        patch.setenv("DEBUG", "true")
+        for name, value in settings.items():
+            patch.setenv(name, value)
         with served() as found:
             yield found
 

@@ -47,8 +47,14 @@ def announce(job_id: UUID, *, wake: bool = False) -> None:
     payload = json.dumps({"id": str(job_id), "owner": found[0], "revision": found[1]})
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
-        if wake:
-            cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
+    if wake:
+        wake_scheduler()
+
+
+def wake_scheduler() -> None:
+    """Let the scheduler look now, after commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
 
 
 def announce_end(instance: Session, **_: object) -> None:

@@ -132,9 +132,10 @@ def _of_queued(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     slots = dict(live(now).order_by().values_list("model").annotate(Sum("slots")))
     asked = {run.model for run in runs}
     places = _places({model: count for model, count in slots.items() if model in asked})
+    beyond = PLACES_SHOWN + 1 if len(places) >= PLACES_SHOWN else None  # None: it began since its row was read
     found = {}
     for run in runs:
-        place = places.get(run.pk, PLACES_SHOWN + 1) if run.model in slots else NO_MODEL
+        place = places.get(run.pk, beyond) if run.model in slots else NO_MODEL
         found[run.pk] = Progress(place=place if slots else NO_WORKER)
     return found
 

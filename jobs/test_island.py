@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from accounts.models import Session, User
+from jobs.browsing import on_test_database
 from jobs.models import Job, Upload
 from transcribe.cutting import Network
-from transcribe.screenshots import served
 
 MIB = 1 << 20
 LIMIT = 16 * MIB
@@ -36,15 +35,8 @@ def media_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server_port(django_db_setup: None, media_root: Path) -> Iterator[int]:
-    """The server on the test database; DEBUG gives it static files without collecting them first."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", database.geturl())
-        patch.setenv("MEDIA_ROOT", str(media_root))
-        patch.setenv("UPLOAD_LIMIT_BYTES", str(LIMIT))
-        patch.setenv("DEBUG", "true")
-        with served() as address:
-            yield urlsplit(address).port or 0
+    with on_test_database(media_root, UPLOAD_LIMIT_BYTES=str(LIMIT)) as address:
+        yield urlsplit(address).port or 0
 
 
 @pytest.fixture

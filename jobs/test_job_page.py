@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from jobs.models import Job, Run, RunEvent
+from jobs.models import Job, Run, RunEvent, Window, Worker
 from jobs.services.options import Options
 from jobs.speaking import speak
 
@@ -53,6 +53,20 @@ def test_not_yours_not_there_and_not_signed_in(client: Client, alice: User, bob:
 def test_staff_are_strangers_here_too(client: Client, alice: User, charlie: User, make_job: Make) -> None:
     client.force_login(charlie)
     assert client.get(f"/jobs/{make_job(alice).pk}/").status_code == 404
+
+
+def test_the_page_says_how_much_work_it_is_and_about_when_it_is_done(
+    page: Client, alice: User, make_job: Make, make_worker: Callable[..., Worker]
+) -> None:
+    job = make_job(alice, state="running")
+    Window.objects.create(run=Run.objects.get(job=job), index=0, span=0, batch=0, start=0, end=30)
+    assert "none: no worker with demo is running" in text(page, job)
+    make_worker("demo", speed=0.25)
+    said = text(page, job)
+    assert "about 2 min of work," in said
+    assert re.search(r'done around <time class="clock" datetime="[^"]+">\d\d:\d\d UTC</time>', said)
+    Run.objects.update(state="succeeded")
+    assert "Estimate" not in text(page, job)
 
 
 @pytest.mark.parametrize("rest", ["cancel/", "again/", "part/"])

@@ -119,6 +119,15 @@ def test_places_count_the_admitted_first_then_whose_turn_it_is(alice: User, bob:
     assert [found[run.pk].place for run in (third, second, first)] == [1, 2, 3]  # alice has one under way
 
 
+def test_the_only_one_has_a_place_when_it_was_handed_over_too(alice: User, make_job: Make) -> None:
+    worker(speed=None)
+    run = run_of(make_job(alice))
+    Run.objects.filter(pk=run.pk).update(admitted_at=NOW)
+    assert progress_of([run], NOW)[run.pk].place == 1
+    Run.objects.filter(pk=run.pk).update(state="running")  # begun, since the page read its row
+    assert progress_of([run], NOW)[run.pk].place is None
+
+
 def test_places_tell_the_fair_share(alice: User, bob: User, make_job: Make) -> None:
     """A thousand recordings of one person are before another's second one, and not before the first."""
     worker(speed=None)

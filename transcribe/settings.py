@@ -31,7 +31,7 @@ UPLOADS_UNFINISHED_LIMIT = env.number("UPLOADS_UNFINISHED_LIMIT", 50, minimum=1)
 UPLOAD_LOCK_WAIT_SECONDS = env.number("UPLOAD_LOCK_WAIT_SECONDS", 5)  # for the connection before to give way
 DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is admitted while less is free
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
-API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person, by each web process
 OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their clients give up after 600
 
 # --- Model ----------------------------------------------------------------------------------------------------------

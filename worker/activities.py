@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,8 @@ from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
 from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
-from worker.samples import decode_samples, plan_windows
+from worker.samples import decode_samples, plan_windows, speech_path
+from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
@@ -201,7 +203,7 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
-        if not windows.commit_windows(run.pk, _by_window(heard)):
+        if not windows.commit_windows(run.pk, _by_window(heard, speech_path(run))):
             raise Stopped
         activity.heartbeat()
 
@@ -231,9 +233,9 @@ def _piece(window: Window) -> Piece:
     return Piece(index=window.index, start=window.start, end=window.end)
 
 
-def _by_window(heard: Mapping[int, Sequence[Segment]]) -> dict[int, list[windows.HeardSegment]]:
+def _by_window(heard: Mapping[int, Sequence[Segment]], speech: Path) -> dict[int, list[windows.HeardSegment]]:
     """The engine's segments in the words of `jobs`: neither knows the other, their fields are the same."""
-    return {index: [_in_rows(segment) for segment in segments] for index, segments in heard.items()}
+    return {index: [_in_rows(segment) for segment in mark_silence(said, speech)] for index, said in heard.items()}
 
 
 def _in_rows(segment: Segment) -> windows.HeardSegment:

@@ -16,6 +16,7 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
+from jobs.live import wake_scheduler
 from jobs.models import Worker
 from worker.engine.base import Loaded
 
@@ -59,17 +60,23 @@ class Presence:
     def working(self, run_id: UUID) -> Iterator[None]:
         """Name the run in this worker's rows *before* its state is read.
 
-        A cancel is finished once no live worker names the run: whoever registers later finds it cancelled.
+        A cancel is finished once no live worker names the run: whoever registers later finds it cancelled. Work that
+        did not come to its end may have been cancelled, and then the scheduler has waited for this.
         """
         self._working_change(run_id, 1)
+        ended_well = False
         try:
             with self._lock:
                 self._write()
             yield
+            ended_well = True
         finally:
             self._working_change(run_id, -1)
-            with suppress(DatabaseError), self._lock:
-                self._write()  # else the next beat tells it: to end late is safe, to start late is not
+            with suppress(DatabaseError):  # else the next beat tells it: to end late is safe, to start late is not
+                with self._lock:
+                    self._write()
+                if not ended_well:
+                    wake_scheduler()
 
     def end(self) -> None:
         """Say goodbye: this worker is gone on purpose. Its rows tell what can be chosen while none lives."""

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from jobs.models import Run
 from jobs.services.files import remove_samples
+from jobs.services.options import stored_options
 from jobs.services.plan import PlannedWindow, store_plan
 from jobs.services.renditions import store_facts
 from worker import media
@@ -29,11 +30,16 @@ class Prepared:
 
 def decode_samples(run: Run, watch: Watch) -> Prepared:
     """See that the run's samples are on disk, decoding if they are not. Media that cannot be used ends the run."""
-    speech = run.samples_path.with_suffix(".speech")
+    speech = speech_path(run)
     with _one_decoder(run.samples_path.with_suffix(".lock"), watch):
-        if run.samples_path.exists() and run.windows.to_hear().exists():
+        if run.samples_path.exists() and speech.exists() and run.windows.to_hear().exists():
             return Prepared(None, speech)
         return Prepared(_decode(run, speech, watch), speech)
+
+
+def speech_path(run: Run) -> Path:
+    """How likely each frame is speech, for as long as the samples are there: what is heard is compared with it."""
+    return run.samples_path.with_suffix(".speech")
 
 
 def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
@@ -42,7 +48,8 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
     part = None if run.span_start is None or run.span_end is None else (run.span_start, run.span_end)
-    cut = plan(probabilities, prepared.decoded.duration, windows_per_batch(speed), part)
+    together = windows_per_batch(speed, stored_options(run.options).beam)
+    cut = plan(probabilities, prepared.decoded.duration, together, part)
     found = prepared.decoded
     store_facts(run.job_id, container=found.container, codec=found.codec, picture=found.picture)
     stored = store_plan(
@@ -51,7 +58,6 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         windows=[PlannedWindow(start=w.start, end=w.end, span=w.span, batch=w.batch) for w in cut],
         warnings=[{"code": w.code, "detail": w.detail} for w in prepared.decoded.warnings],
     )
-    prepared.speech.unlink(missing_ok=True)
     if not stored:
         remove_samples(run)  # whoever ended the run has looked for them already
         raise Stopped

@@ -124,6 +124,11 @@ def test_a_batch_takes_at_most_fifteen_seconds(speed: float, size: int) -> None:
     assert windows_per_batch(speed) == size
 
 
+@pytest.mark.parametrize(("speed", "beam", "size"), [(8, 1, 4), (8, 2, 2), (16, 5, 4), (26, 5, 8), (26, 8, 4)])
+def test_more_hypotheses_make_smaller_batches(speed: float, beam: int, size: int) -> None:
+    assert windows_per_batch(speed, beam) == size
+
+
 def test_a_day_is_planned_to_its_end() -> None:
     day = track(*[(20.0, 240), (1.984, 5)] * 3928)
     windows = plan(day, len(day) * FRAME_SECONDS, 8)

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from jobs.live import WAKE_CHANNEL
 from jobs.models import Worker
 from jobs.services.offers import Offer, live, offers
 from worker.engine.base import Loaded
@@ -54,6 +57,24 @@ def test_a_worker_with_two_models_has_a_row_for_each_and_names_its_runs_in_both(
     assert rows == {"base.en": (2, 7.5, [str(run)], os.getpid()), "turbo": (1, 0.5, [str(run)], os.getpid())}
     presence.end()
     assert not live_workers().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_that_was_given_up_wakes_the_scheduler_once_nobody_holds_the_run() -> None:
+    """Else a cancel would wait for its next regular look, up to five seconds."""
+    presence = Presence([Model(ENGLISH, 1, 1.0)])
+    run = uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {WAKE_CHANNEL}")
+    with presence.working(run):
+        pass
+    assert list(connection.connection.notifies(timeout=0.2)) == []
+    with suppress(KeyError), presence.working(run):
+        raise KeyError
+    assert len(list(connection.connection.notifies(timeout=2, stop_after=1))) == 1
+    assert not live_workers().filter(runs__contains=str(run)).exists()
+    connection.close()
+    presence.end()
 
 
 def test_batches_are_sized_for_the_slowest_that_may_hear_them(make_worker: MakeWorker) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from temporalio.exceptions import CancelledError
 from temporalio.testing import ActivityEnvironment
@@ -10,9 +11,15 @@ from temporalio.testing import ActivityEnvironment
 from accounts.models import User
 from jobs.models import Job, Run
 from worker import watch
+from worker.engine import slot
 from worker.watch import Watch
 
 MakeJob = Callable[..., Job]
+
+
+def test_a_cancel_reaches_a_free_engine_within_ten_seconds() -> None:
+    """By the settings as they come: to the row, to the next look at the child, to the end of its grace."""
+    assert watch.ROW_SECONDS + 2 * slot.POLL_SECONDS + settings.CANCEL_GRACE_SECONDS <= 9  # a second for all else
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -120,6 +121,20 @@ def test_one_recording_tells_state_and_run(script: Script, alice: User, make_job
     found = script.get(f"/jobs/{job.pk}").json()
     assert (found["state"], found["percent"], found["run"]["language"]) == ("succeeded", 100, "de")
     assert found["url"] == f"/jobs/{job.pk}/"
+
+
+def test_a_running_one_tells_work_and_end(
+    script: Script, alice: User, make_job: MakeJob, make_worker: Callable[..., Worker]
+) -> None:
+    job = make_job(alice, state=RunState.RUNNING)
+    Window.objects.create(run=Run.objects.get(job=job), index=0, span=0, batch=0, start=0, end=30)
+    nobody = script.get(f"/jobs/{job.pk}").json()
+    assert (nobody["work_seconds"], nobody["seconds_left"], nobody["finish_at"]) == (None, None, None)
+    make_worker("demo", speed=2.0)
+    found = script.get(f"/jobs/{job.pk}").json()
+    assert (found["work_seconds"], found["seconds_left"]) == (15.0, 15.0)
+    away = datetime.fromisoformat(found["finish_at"]) - timezone.now()
+    assert timedelta(seconds=5) < away <= timedelta(seconds=15)
 
 
 def test_runs_have_a_history(script: Script, alice: User, make_job: MakeJob) -> None:

@@ -4,10 +4,11 @@ The guards of the engine (`worker.engine.guards`) leave notes, the decoder leave
 their moment. Nothing is judged right: a transcript without entries is one in which nothing stood out.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import exp
 from typing import Any
 
@@ -22,6 +23,8 @@ REPEATING = 2.4  # times the text can be compressed
 # A window holds no pause of 5 s (`worker.plan`), so somebody speaks in every gap longer than this.
 LONGEST_GAP = 6.0
 SHORTEST_SILENT = 3.0  # seconds of a window without any text: in less there may be a cough
+SENTENCES_IN_A_ROW, WORDS_IN_A_ROW = 4, 8  # of the same text are odd
+WORD = re.compile(r"\w+")
 
 LOOP_CUT, REPEATED, TOO_FAST, LOW_CONFIDENCE = "loop_cut", "repeated", "too_fast", "low_confidence"
 NO_SPEECH_HEARD, OTHER_LANGUAGE, REPEATS_ITSELF = "no_speech_heard", "other_language", "repeating"
@@ -81,16 +84,27 @@ def _by_scores(segment: Segment) -> Iterator[Entry]:
 
 
 def _of_text(run: Run) -> Iterator[Entry]:
+    segments = list(run.segments.order_by("start", "pk").defer("words"))
+    yield from _repeated(segments)
     said: dict[int, list[Segment]] = defaultdict(list)
-    for segment in run.segments.order_by("start", "pk").defer("words"):
+    for segment in segments:
         said[segment.window_id].append(segment)
     for window in run.windows.exclude(done_at=None).order_by("start"):
-        segments = said.get(window.pk, [])
+        segments = said[window.pk]
         if window.engine_deaths:
             yield Entry(window.start, window.end, CRASHED, window.engine_deaths)
         for segment in segments:
             yield from doubts(segment)
         yield from _wordless(window, segments)
+
+
+def _repeated(segments: Iterable[Segment]) -> Iterator[Entry]:
+    """The same words over and over, from window to window; within one the guards have cut them."""
+    for text, group in groupby(segments, key=lambda segment: " ".join(WORD.findall(segment.text.casefold()))):
+        same = list(group)
+        often = SENTENCES_IN_A_ROW if " " in text else WORDS_IN_A_ROW  # people answer "Yes." many times
+        if text and len(same) >= often:
+            yield Entry(same[0].start, same[-1].end, REPEATED, len(same))
 
 
 def _wordless(window: Window, segments: Sequence[Segment]) -> Iterator[Entry]:

@@ -29,7 +29,7 @@ def window(run: Run, start: float, end: float, *said: tuple[float, float, dict[s
     made = {"run": run, "index": index, "span": 0, "batch": 0, "start": start, "end": end}
     row = Window.objects.create(**made, engine_deaths=deaths, done_at=timezone.now())
     for place, (first, last, odd) in enumerate(said):
-        fields = {"text": "Some words.", **GOOD, **odd}
+        fields = {"text": f"Words at {first}.", **GOOD, **odd}
         Segment.objects.create(run=run, window=row, index=place, start=first, end=last, **fields)
 
 
@@ -82,6 +82,14 @@ def test_each_other_language_is_an_entry(run: Run) -> None:
     window(run, 0.0, 20.0, (0.0, 5.0, english), (5.0, 10.0, english), (10.0, 20.0, french))
     found = [(e["start"], e["end"], e["language"]) for e in report_of(run)["entries"]]
     assert found == [(0.0, 10.0, "en"), (10.0, 20.0, "fr")]
+
+
+def test_the_same_sentence_in_window_after_window(run: Run) -> None:
+    for start in range(0, 40, 10):
+        window(run, start, start + 10.0, (start, start + 10.0, {"text": f"Thank you{'.' if start else '!'}"}))
+    for start in range(40, 110, 10):
+        window(run, start, start + 10.0, (start, start + 10.0, {"text": "Yes."}))
+    assert entries(run) == [(0.0, 40.0, "repeated", 4.0)]
 
 
 def test_what_is_too_much_is_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,8 @@ class Turns:
     def next_of(self, model: str, slots: int) -> Iterator[UUID]:
         """All that wait, in the order in which they begin: the person with the fewest runs under way first, then the
         oldest. Beyond the room of now a run begins when one ends, and the first begun is taken to end first."""
-        room, queues, began = self.room(model, slots), self._waiting[model], self._began[model]
+        # Who asks saw a run wait; by now it may have been handed over, and nobody waits any more.
+        room, queues, began = self.room(model, slots), self._waiting.get(model, {}), self._began[model]
         while queues:
             while room < 1 and began:
                 self._busy[began.popleft()] -= 1

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import batched
 from pathlib import Path
 
 import torch
@@ -14,7 +13,9 @@ from worker.engine.checkpoint import can_translate
 from worker.engine.decode import Result, task
 from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
+from worker.engine.guards import LANGUAGE_SECONDS, SURE_OF_LANGUAGE, guarded
 from worker.engine.memory import Memory
+from worker.engine.prompt import before
 from worker.engine.row import Row
 from worker.engine.sampling import Rules, decode_surely
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 ROWS = {"cpu": 8, "cuda": 16}  # decoded together: more gains little and takes memory
 ROUNDS = 8  # times a window is heard again where the model was cut off in speech: text that never ends must end
 OPENAI = Rules()
+LANGUAGE_FRAMES = LANGUAGE_SECONDS * FRAMES_A_SECOND
 
 
 class BatchedEngine:
@@ -62,11 +64,23 @@ class BatchedEngine:
         """Segments by window index, in order; an empty list where nothing was said."""
         tokenizer = self.tokenizer(options)
         heard: dict[int, list[Segment]] = {}
-        for group in batched(pieces, ROWS[self.device.type]):
-            rows = list(self._rows(samples, group))
-            self._hear(rows, options, tokenizer)
-            heard |= {row.piece.index: row.segments for row in rows}
+        while len(heard) < len(pieces):
+            rows = list(self._rows(samples, pieces[len(heard) : len(heard) + self._together]))
+            try:
+                self._hear(rows, options, tokenizer)
+            except torch.OutOfMemoryError:  # of a GPU; it stays usable
+                self._halve(len(rows))
+                continue
+            heard |= {row.piece.index: guarded(row.segments, row.other_language) for row in rows}
         return heard
+
+    def _halve(self, rows: int) -> None:
+        """So many were too many, for the rest of this engine's life. One that is too many is an error."""
+        if rows == 1:
+            raise
+        self._together = rows // 2
+        torch.cuda.empty_cache()
+        logger.warning("The graphics processor has no memory for %d windows at once: %d from here on", rows, rows // 2)
 
     def tokenizer(self, options: Options) -> Tokenizer:
         """For the language and task of these options. Raises EngineRefused: language_unknown, cannot_translate."""
@@ -94,8 +108,23 @@ class BatchedEngine:
 
     def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
-        asked = task(self.decoder, tokenizer)
-        return decode_surely(self.decoder, self._memory(rows), asked, seeds, self._rules)
+        told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
+        asked = task(self.decoder, tokenizer, told)
+        memory = self._memory(rows)
+        self._note_languages(memory, rows, tokenizer)
+        return decode_surely(self.decoder, memory, asked, seeds, self._rules, options.beam)
+
+    def _note_languages(self, memory: Memory, rows: Sequence[Row], tokenizer: Tokenizer) -> None:
+        """Of windows long enough to tell, what else is spoken there. Before any prompt: that would bend the odds."""
+        long = [place for place, row in enumerate(rows) if not row.seek and row.length >= LANGUAGE_FRAMES]
+        if not long or not self.is_multilingual:
+            return
+        _, logits = self.decoder.begin(memory, [tokenizer.sot], (-1,))
+        odds = logits[:, 0, list(tokenizer.all_language_tokens)].softmax(dim=-1).max(dim=-1)
+        for place in long:
+            code = tokenizer.all_language_codes[int(odds.indices[place])]
+            if code != tokenizer.language and float(odds.values[place]) > SURE_OF_LANGUAGE:
+                rows[place].other_language = code
 
     def _memory(self, rows: Sequence[Row]) -> Memory:
         mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)

@@ -14,8 +14,8 @@ from worker.engine.rules import Grammar, Vocabulary, vocabulary
 
 POLLS = {"cpu": 1, "cuda": 8}  # steps between two looks for rows that have ended: a look makes a GPU wait
 Pick = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
-"""(logits (n, vocabulary) after the rules, the n rows they are of) -> the tokens chosen, their log probabilities. It may
-write into the logits."""
+"""(logits (n, vocabulary) after the rules, the n rows they are of) -> the tokens chosen, their log probabilities.
+It may write into the logits."""
 
 
 @dataclass(frozen=True)

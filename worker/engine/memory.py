@@ -95,15 +95,22 @@ class State:
     @torch.inference_mode()
     def widen(self, width: int) -> None:
         """Follow `width` beams of each row from here on, all alike at first."""
-        self._kept = [kept[:, : self.rows].repeat_interleave(width, dim=1) for kept in self._kept]
+        for number, kept in enumerate(self._kept):
+            wide = kept.new_empty(2, self.rows * width, *kept.shape[2:])
+            wide[:, :, :, : self.length] = kept[:, : self.rows, :, : self.length].repeat_interleave(width, dim=1)
+            self._kept[number] = wide
         self.width = width
 
     @torch.inference_mode()
-    def reorder(self, sequences: Tensor) -> None:
-        """Sequence i goes on from what sequence `sequences[i]` was; only within one row."""
+    def reorder(self, sequences: Tensor, first: int = 0) -> None:
+        """Sequence i goes on from what sequence `sequences[i]` was; only within one row. Places before `first` are
+        alike in all beams of a row, so they stay: most of a text is."""
+        moved = (sequences != torch.arange(len(sequences), device=sequences.device)).nonzero()[:, 0]
+        if not len(moved):
+            return
         for kept in self._kept:
-            seen = kept[:, : len(sequences), :, : self.length]
-            seen.copy_(seen[:, sequences])
+            seen = kept[:, :, :, first : self.length]
+            seen[:, moved] = seen[:, sequences[moved]]
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> list[int]:

@@ -24,6 +24,7 @@ class Row:
     length: int
     seek: int = 0
     segments: list[Segment] = field(default_factory=list)
+    other_language: str = ""  # what is surely spoken, where that is not the language it is heard in
 
     @property
     def heard(self) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from worker.engine import guards
+from worker.engine.beam import decode_beams
 from worker.engine.decode import Pick, Result, Task, decode
 from worker.engine.decoder import Decoder
 from worker.engine.linear import not_a_number
@@ -19,8 +21,8 @@ class Rules:
     """When a decoded window is believed. The values are those of openai-whisper's `transcribe`."""
 
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    compression_ratio: float = 2.4  # above: it repeats itself
-    log_probability: float = -1.0  # mean over tokens, below: it guesses
+    compression_ratio: float = guards.COMPRESSION_RATIO  # above: it repeats itself
+    log_probability: float = guards.LOG_PROBABILITY  # mean over tokens, below: it guesses
     no_speech: float = 0.6  # above, and guessing: nobody speaks
 
     def is_silence(self, result: Result) -> bool:
@@ -33,12 +35,14 @@ class Rules:
         return (repeats or guesses) and not self.is_silence(result)
 
 
-def decode_surely(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], rules: Rules) -> list[Result]:
+def decode_surely(
+    decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], rules: Rules, beam: int = 1
+) -> list[Result]:
     """A result for each row of `memory`. The same row, seed and rules give the same text. Rows that fail are heard
-    again from the same memory: nothing is encoded twice."""
-    results = _decode_at(decoder, memory, task, seeds, rules.temperatures[0])
+    again from the same memory: nothing is encoded twice. `beam` hypotheses are followed where chance has no part."""
+    results = _decode_at(decoder, memory, task, seeds, rules.temperatures[0], beam)
     for temperature in rules.temperatures[1:]:
-        again = [row for row, result in enumerate(results) if rules.failed(result)]
+        again = [row for row, result in enumerate(results) if _failed(result, task, rules)]
         if not again:
             break
         retried = _decode_at(decoder, memory.select(again), task, [seeds[row] for row in again], temperature)
@@ -47,9 +51,21 @@ def decode_surely(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[
     return results
 
 
-def _decode_at(decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], temperature: float) -> list[Result]:
-    pick = sampled(temperature, seeds, decoder.device) if temperature > 0 else likeliest
-    results = decode(decoder, memory, task, pick, temperature)
+def _failed(result: Result, task: Task, rules: Rules) -> bool:
+    if rules.failed(result) or rules.is_silence(result):
+        return rules.failed(result)
+    return guards.loops(task.tokenizer.decode([token for token in result.tokens if token < task.tokenizer.eot]))
+
+
+def _decode_at(
+    decoder: Decoder, memory: Memory, task: Task, seeds: Sequence[str], temperature: float, beam: int = 1
+) -> list[Result]:
+    if temperature > 0:
+        results = decode(decoder, memory, task, sampled(temperature, seeds, decoder.device), temperature)
+    elif beam > 1:
+        results = decode_beams(decoder, memory, task, beam)
+    else:
+        results = decode(decoder, memory, task, likeliest, temperature)
     if not all(math.isfinite(result.average_log_probability) for result in results):
         raise not_a_number()
     return results
