@@ -64,13 +64,15 @@ class BatchedEngine:
         """Segments by window index, in order; an empty list where nothing was said."""
         tokenizer = self.tokenizer(options)
         heard: dict[int, list[Segment]] = {}
-        while len(heard) < len(pieces):
-            rows = list(self._rows(samples, pieces[len(heard) : len(heard) + self._together]))
+        done = 0
+        while done < len(pieces):
+            rows = list(self._rows(samples, pieces[done : done + self._together]))
             try:
                 self._hear(rows, options, tokenizer)
             except torch.OutOfMemoryError:  # of a GPU; it stays usable
                 self._halve(len(rows))
                 continue
+            done += len(rows)
             heard |= {row.piece.index: guarded(row.segments, row.other_language) for row in rows}
         return heard
 

@@ -68,7 +68,7 @@ def _build(content: Mapping[str, Any]) -> Whisper:
     if not isinstance(weights, dict) or _shapes(weights) != _expected_shapes(dimensions):
         raise _foreign("its weights do not match its dimensions")
     # Whisper itself cannot be made without memory, its parts can: a small one is given those of the right size.
-    model = Whisper(replace(dimensions, n_vocab=1, n_audio_layer=0, n_audio_ctx=2, n_audio_state=2, n_text_state=2))
+    model = Whisper(replace(dimensions, n_vocab=1, n_audio_layer=0, n_audio_ctx=2, n_audio_state=4, n_text_state=4))
     model.dims, (model.encoder, model.decoder) = dimensions, _without_memory(dimensions)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)

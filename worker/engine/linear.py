@@ -1,6 +1,7 @@
 """Matrix products of weights that never change: in single, half, or 8-bit numbers."""
 
 import functools
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -48,7 +49,9 @@ def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
     if not bool(scales.isfinite().all()):
         raise not_a_number()
     zeros = torch.zeros(len(scales), dtype=torch.long)
-    rounded = torch.quantize_per_channel(weight.float().contiguous(), scales, zeros, 0, torch.qint8)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # tensors of this kind go some day, too:
+        # then the prepacked form must come from elsewhere (pytorch issue 184982)
+        rounded = torch.quantize_per_channel(weight.float().contiguous(), scales, zeros, 0, torch.qint8)
     torch.backends.quantized.engine = next(e for e in ENGINES if e in torch.backends.quantized.supported_engines)
     packed = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.float())
     return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=_sums_overflow())
