@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine.graph import FixedState
 from worker.engine.linear import gelu_
 from worker.engine.memory import Memory, State
 from worker.engine.weights import DecoderWeights, Layer
@@ -25,10 +27,12 @@ class Forced:
 
 
 class Decoder:
-    """`context`: the most tokens a sequence can have. `vocabulary`: how many tokens there are."""
+    """`context`: the most tokens a sequence can have. `vocabulary`: how many tokens there are. `fixed`: whether steps
+    keep to fixed addresses; by itself on a GPU, where they then are one CUDA graph."""
 
-    def __init__(self, weights: DecoderWeights) -> None:
+    def __init__(self, weights: DecoderWeights, *, fixed: bool = False) -> None:
         self._weights = weights
+        self._fixed = fixed or weights.table.is_cuda
         self.context = len(weights.positions)
         self.vocabulary = len(weights.table)
         self.layers = len(weights.layers)
@@ -65,9 +69,16 @@ class Decoder:
     @torch.inference_mode()
     def step(self, state: State, tokens: Tensor) -> Tensor:
         """One more token (sequences) of each sequence -> logits of the next (sequences, vocabulary), fp32."""
+        if isinstance(state, FixedState):
+            return state.step(partial(self._fixed_step, state), tokens, graph=tokens.is_cuda)
         x = self._through(self._embed(tokens[:, None], state.length), state)
         state.length += 1
         return self._logits(x)
+
+    def _fixed_step(self, state: FixedState, tokens: Tensor) -> Tensor:
+        weights = self._weights
+        found = functional.embedding(tokens, weights.table).to(weights.precision.flow)
+        return self._logits(self._through(found + weights.positions.index_select(0, state.place), state))
 
     @torch.inference_mode()
     def forced(self, memory: Memory, tokens: Tensor, heads: Heads, end: int | None = None) -> Forced:
@@ -123,7 +134,7 @@ class Decoder:
         weights = self._weights
         shape = (2, memory.rows, self.heads, self.context, weights.positions.shape[1] // self.heads)
         kept = [torch.empty(shape, dtype=weights.precision.flow, device=self.device) for _ in weights.layers]
-        return State(memory, kept)
+        return FixedState(memory, kept) if self._fixed else State(memory, kept)
 
     def _tensor(self, tokens: Sequence[int]) -> Tensor:
         return torch.tensor(list(tokens), device=self.device)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from whisper.decoding import DecodingResult
     from whisper.model import Whisper
 
-    from worker.engine.decode import Pick, Result
-    from worker.engine.memory import State
+    from worker.engine.decode import Pick, Result, Task
+    from worker.engine.decoder import Decoder
+    from worker.engine.memory import Memory, State
 
 ENGLISH = Options("en")
 
@@ -128,20 +129,19 @@ def test_retries_encode_nothing_and_decode_only_what_failed(
     model: "Whisper", english: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every second row is not believed at first."""
-    from worker.engine import sampling
+    from worker.engine.decode import decode
 
-    asked, decode = [], sampling.decode
+    asked = []
 
-    def note(decoder: object, memory: object, task: object, pick: "Pick", temperature: float) -> "list[Result]":
-        results = decode(decoder, memory, task, pick, temperature)  # type: ignore[arg-type]  # handed on as they came
-        asked.append(len(results))
-        return results
+    def note(decoder: "Decoder", memory: "Memory", task: "Task", pick: "Pick", temperature: float) -> "list[Result]":
+        asked.append(memory.rows)
+        return decode(decoder, memory, task, pick, temperature)
 
     class Doubtful(Rules):
         def failed(self, result: "Result") -> bool:
             return result.temperature == 0.0 and len(result.tokens) % 2 == 1
 
-    monkeypatch.setattr(sampling, "decode", note)
+    monkeypatch.setattr("worker.engine.sampling.decode", note)
     engine = BatchedEngine(model, Doubtful())
     pieces = [Piece(index, 4.0 * index, 4.0 * index + 4) for index in range(8)]
     engine.hear(english, pieces, ENGLISH)
