@@ -18,15 +18,18 @@ import psutil
 
 from benchmarks._report import Goal, place, table, verdict
 from benchmarks._service import Service, service
-from transcribe.drill import DEMO, long_recording
+from transcribe.drill import DEMO, SAMPLES, long_recording
+from transcribe.embedded.places import CHECKOUT
 from worker.engine.base import Options
 
 LOOK_SECONDS = 0.05
 PEER = """
-import resource, sys, whisper
+import resource, sys, numpy, whisper
+from worker.demo.mixing import decode_mp3  # whisper's own reader wants the program ffmpeg; it keeps the same array
 model = whisper.load_model(sys.argv[1], device="cpu")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-whisper.transcribe(model, sys.argv[2], language="en", fp16=False, condition_on_previous_text=False)
+sound = numpy.tile(decode_mp3(sys.argv[2]), int(sys.argv[3]))
+whisper.transcribe(model, sound, language="en", fp16=False, condition_on_previous_text=False)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10)
 """
 
@@ -80,11 +83,13 @@ def ours(service: Service, recording: Path) -> tuple[dict[str, int], float]:
     return {**above, "together": found["together"] - sum(before.values())}, seconds
 
 
-def theirs(recording: Path) -> int:
+def theirs(minutes: int) -> int:
     """Bytes above the loaded model that `whisper.transcribe` takes."""
-    command = [sys.executable, "-c", PEER, str(DEMO), str(recording)]
+    command = [sys.executable, "-c", PEER, str(DEMO), str(SAMPLES / "english.mp3"), str(minutes // 5)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    return int(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    return int(
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=CHECKOUT).stdout
+    )
 
 
 def main() -> int:
@@ -102,10 +107,10 @@ def main() -> int:
             recording = long_recording(Path(folder) / f"{length}.mp3", length)
             found, seconds = ours(ready, recording)
             above[length] = found["together"]
-            peer = f"{theirs(recording) >> 20}" if length in options.peer else "-"
             sizes = [found[kind] >> 20 for kind in ("engine", "decode", "parent", "together")]
+            print(f"{length} min: {sizes} MB, {60 * length / seconds:.0f} x real time", flush=True)
+            peer = f"{theirs(length) >> 20}" if length in options.peer else "-"
             rows.append([f"{length} min", *sizes, peer, f"{60 * length / seconds:.0f}"])
-            print(rows[-1], flush=True)
     head = ["length", "engine +MB", "decode MB", "parent +MB", "together +MB", "openai-whisper +MB", "x real time"]
     table(head, rows)
     first, last = min(above), max(above)

@@ -24,7 +24,7 @@ from jobs.services.finish import REFUSALS
 from jobs.services.hints import HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import offers
-from jobs.services.options import QUICK, THOROUGH, stored_options
+from jobs.services.options import QUICK, stored_options
 from jobs.services.part import PART_OF
 from jobs.services.retry import whole_run
 from jobs.states import FINAL, RunState
@@ -135,7 +135,7 @@ def upload_options(beam: int = QUICK) -> dict[str, object]:
         "models": models,
         "default_model": models[0]["name"],
         "translates": any(model["translates"] for model in models),
-        "beams": [[beam, words.recognition(beam)] for beam in sorted({QUICK, THOROUGH, beam})],
+        "beams": words.recognition_choices(beam),
         "prompt_limit": PROMPT_CHARACTERS,
         "hot_words_limit": HOT_WORDS_CHARACTERS,
     }

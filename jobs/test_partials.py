@@ -7,8 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from jobs.models import Job, Run, Worker
+from jobs.models import Job, Run, Segment, Worker
 from jobs.partials import SEGMENTS_AT_ONCE, render_gone, render_head, render_row, render_texts, rows
+from jobs.services.finish import finish
 from jobs.speaking import speak
 
 Make = Callable[..., Job]
@@ -33,6 +34,18 @@ def test_many_rows_cost_as_many_queries_as_one(
     jobs = [make_job(alice, state=state) for state in ("queued", "running", "failed") * 3]
     with django_assert_max_num_queries(7):
         assert sum(render_row(row).count("<li ") for row in rows(jobs)) == 9
+
+
+def test_the_report_comes_with_the_end_of_the_run(alice: User, make_job: Make) -> None:
+    job = make_job(alice, state="running")
+    [said, unsure] = speak(job.current_run, ["Surely.", "Maybe."])
+    Segment.objects.filter(pk=unsure.pk).update(average_log_probability=-1.2)
+    assert "Worth a second look" not in render_head(rows([job])[0])
+    assert finish(said.run_id, attempt=1, worker="test")
+    head = render_head(rows([Job.objects.get(pk=job.pk)])[0])
+    assert "Worth a second look" in head
+    assert 'href="#t=5"' in head
+    assert "csrf" not in head  # one fragment is sent to all who see it
 
 
 def test_a_deleted_one_leaves(alice: User, make_job: Make) -> None:

@@ -78,7 +78,13 @@ def recognition(beam: int) -> str:
     """How carefully the engine listens, from the number of hypotheses it follows."""
     if beam == QUICK:
         return _("Quick")
-    return _("Thorough, takes longer") if beam == THOROUGH else _("Thorough (%(beam)d)") % {"beam": beam}
+    return _("Thorough") if beam == THOROUGH else _("Thorough (%(beam)d)") % {"beam": beam}
+
+
+def recognition_choices(chosen: int) -> list[tuple[int, str]]:
+    """By number of hypotheses: quick, thorough, and what was chosen by a program."""
+    names = {beam: recognition(beam) for beam in sorted({QUICK, THOROUGH, chosen})}
+    return list({**names, THOROUGH: _("Thorough, takes longer")}.items())
 
 
 def stage(code: str) -> str:

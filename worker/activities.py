@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
-from jobs.services.options import stored_options
+from jobs.services.options import TRANSCRIBE, stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
 from worker import contract
@@ -187,7 +187,7 @@ class Activities:
         plan.store_model_hash(run.pk, loaded)
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
-        options = _options(run)
+        options = options_of(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
@@ -216,13 +216,14 @@ def warm(slot: Slot, watch: Watch) -> None:
         raise EngineAway(refusal.code) from refusal
 
 
-def _options(run: Run) -> Options:
-    """Read from the row: people's text is in no payload."""
+def options_of(run: Run) -> Options:
+    """What the engine is asked, read from the row: people's text is in no payload."""
     asked = stored_options(run.options)
     return Options(
         language=run.heard_language,
         seed=run.number,
         task=run.task,
+        words=run.task == TRANSCRIBE,  # a translated word has no moment in the sound
         beam=asked.beam,
         prompt=asked.prompt,
         hot_words=asked.hot_words,

@@ -67,7 +67,7 @@ def widened(segments: Iterable[Bounds], start: float, end: float, length: float)
         start, end = wider
     before = max((e for _, e in bounds if e <= start), default=0.0)
     after = min((s for s, _ in bounds if s >= end), default=length)
-    return min(start, max(before, start - MARGIN)), max(end, min(after, end + MARGIN))
+    return min(start, max(before, round(start - MARGIN, 3))), max(end, min(after, round(end + MARGIN, 3)))
 
 
 def reaches_into(segment: Bounds, part: Bounds) -> bool:

@@ -79,13 +79,16 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
     torch.set_num_threads(arguments.threads)
     torch.set_num_interop_threads(1)
 
+    from worker.engine.alignment_heads import choose_heads
     from worker.engine.batched import BatchedEngine
     from worker.engine.checkpoint import read_checkpoint
     from worker.engine.measure import measure_speed
 
     model, sha256 = read_checkpoint(arguments.checkpoint)
-    engine = BatchedEngine(model, mode=arguments.mode, device=arguments.device)
+    heads = choose_heads(model, sha256)
+    engine = BatchedEngine(model, mode=arguments.mode, device=arguments.device, known_heads=heads)
     del model  # the file it is mapped from is needed no more
+    ctypes.CDLL(None).malloc_trim(0)  # nor what packing took
     speed = arguments.speed or measure_speed(engine)
     loaded = Loaded(
         arguments.model,
