@@ -29,6 +29,7 @@ mount --bind "$TREE" /mnt/app
 mount -o remount,bind,ro /mnt/app
 for name in media models static secrets; do mount --bind "$VOLUMES/$name" /mnt/$name; done
 mount -o remount,bind,ro /mnt/static
+mount --bind "$VOLUMES/hosts" /etc/hosts
 mount -t tmpfs -o mode=755 none /root
 mkdir -p "$PYTHON"
 mount --move /mnt/python "$PYTHON"
@@ -51,7 +52,7 @@ exec "$@"
 
 @dataclass
 class Room:
-    """`tree` is what the image has in /app, `volumes` holds media, models, static and secrets."""
+    """`tree` is what the image has in /app; `volumes` holds media, models, static, secrets, and the file of hosts."""
 
     tree: Path
     volumes: Path

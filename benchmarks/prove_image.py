@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from ssl import create_default_context
+from urllib.parse import urlsplit
 
 import httpx
 import websockets
 
+from accounts.testing.lying import lying, told
 from benchmarks._image import Room, build, image_environment
 from transcribe.drill import SAMPLES
 from transcribe.embedded import places
@@ -43,6 +45,7 @@ class Proof:
         self.folder, self.stack = folder, stack
         self.volumes = folder / "volumes"
         self.web_port, self.https_port, self.database_port = free_port(), free_port(), free_port()
+        self.issuer = f"https://{AUTH}:{self.https_port}/"
         self.account = pwd.getpwnam("postgres") if _has_postgres() else pwd.getpwnam("nobody")
 
     def packages(self) -> None:
@@ -53,6 +56,8 @@ class Proof:
             (self.volumes / name).mkdir(parents=True)
             if name != "secrets":
                 os.chown(self.volumes / name, 10001, 10001)
+
+        (self.volumes / "hosts").write_text(f"127.0.0.1 localhost {SITE} {AUTH}\n")
 
     def secrets(self) -> None:
         given = {"DATABASE_URL": f"postgresql://transcribe:PASSWORD@{HOST}:{self.database_port}/transcribe"}
@@ -112,6 +117,10 @@ class Proof:
         )
 
     def caddy(self) -> None:
+        """In front of the web process, and of a provider of our own where Authentik would be."""
+        liar = self.stack.enter_context(lying())
+        provider, liar.issuer = urlsplit(liar.issuer).netloc, self.issuer
+        liar.lies["discovery"] = told(liar.discovered(id_token_signing_alg_values_supported=["RS256"]))
         given = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -119,7 +128,7 @@ class Proof:
             "AUTH_HOST": f"{AUTH}:{self.https_port}",
             "CA_FOLDER": str(self.volumes / "secrets/caddy"),
             "WEB_UPSTREAM": f"{HOST}:{self.web_port}",
-            "AUTH_UPSTREAM": f"{HOST}:9",
+            "AUTH_UPSTREAM": provider,
         }
         file = places.CHECKOUT / "deploy/caddy/Caddyfile"
         line = ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)]
@@ -127,6 +136,10 @@ class Proof:
             self.keep(subprocess.Popen(leashed(line), env=given, stdout=log, stderr=log))
         _until("Caddy", lambda: is_taken(self.https_port))
         self.trust = create_default_context(cafile=str(self.volumes / "secrets/app/trusted.crt"))
+
+    def sign_in(self) -> None:
+        """Over HTTPS by the provider's public name, with the own authority: as the containers talk to each other."""
+        self.web.run(["python", *SERVICES["sign-in"]["command"]], self.settings())
 
     def transcribes(self) -> None:
         temporal = Temporal(self.folder)
@@ -140,6 +153,7 @@ class Proof:
         base = f"https://{SITE}:{self.https_port}"
         with httpx.Client(base_url=base, timeout=60, transport=_Here(verify=self.trust)) as client:
             client.get("/sign-in/").raise_for_status()
+            assert client.get("/oidc/start/").headers["location"].startswith(f"{self.issuer}authorize?")
             form = {"username": PERSON, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["__Host-csrftoken"]}
             assert client.post("/sign-in/", data=form, headers={"Referer": base}).status_code == 302
             sample = self.upload(client, base, (SAMPLES / "english.mp3").read_bytes())
@@ -198,7 +212,12 @@ class Proof:
     def settings(self, temporal: str = "127.0.0.1:1") -> dict[str, str]:
         """Of compose.yml, but for addresses."""
         given = {name: trial(value) for name, value in SERVICES["web"]["environment"].items()}
-        ours = {"WHISPER_MODEL": "/srv/app/worker/demo/demo.pt", "ENGINE_SLOTS": "1", "DISK_RESERVE_BYTES": "1"}
+        ours = {
+            "OIDC_ISSUER": self.issuer,
+            "WHISPER_MODEL": "/srv/app/worker/demo/demo.pt",
+            "ENGINE_SLOTS": "1",
+            "DISK_RESERVE_BYTES": "1",
+        }
         return {**image_environment(), **given, **ours, "TEMPORAL_ADDRESS": temporal}
 
     def start(self, line: Sequence[str], asked_by: signal.Signals = signal.SIGTERM) -> None:
@@ -255,7 +274,7 @@ def main() -> int:
     with ExitStack() as stack:
         proof = Proof(folder, stack)
         for step in (proof.packages, proof.secrets, proof.postgres, proof.static_files, proof.tables, proof.pages,
-                     proof.caddy, proof.transcribes, proof.people_upload, proof.backup):  # fmt: skip
+                     proof.caddy, proof.sign_in, proof.transcribes, proof.people_upload, proof.backup):  # fmt: skip
             with _told(step.__name__):
                 step()
     print("Every command of the images ran as they would run it.")

@@ -45,6 +45,7 @@ def hear(run: Run) -> None:
         Window.objects.create(run=run, index=index, span=index, batch=0, start=10 * index, end=10 * index + 10)
     Job.objects.filter(pk=run.job_id).update(duration=20.0)
     Run.objects.filter(pk=run.pk).update(language="de")
-    commit_windows(run.pk, {1: [HeardSegment(12.0, 14.5, " Vier fünf.", -0.2, 0.01, 1.1, 0.0)]})
+    words = [(12.0, 13.0, " Vier", 0.9), (13.25, 14.5, " fünf.", 0.8)]
+    commit_windows(run.pk, {1: [HeardSegment(12.0, 14.5, " Vier fünf.", -0.2, 0.01, 1.1, 0.0, words)]})
     commit_windows(run.pk, {0: [HeardSegment(0.0, 1.0, " Eins zwei."), HeardSegment(1.0, 2.0, " Drei.")]})
     finish(run.pk, attempt=1, worker="test")

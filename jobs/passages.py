@@ -48,3 +48,19 @@ def continues(before: Segment, after: Segment) -> bool:
 def space_after(text: str) -> str:
     """What separates these words from the next: nothing in scripts that are written without spaces."""
     return "" if UNSPACED.search(text.strip()) else " "
+
+
+def word_marks(segment: Segment) -> str:
+    """For the player: when each word begins, in hundredths of a second from the segment's start, and how many UTF-16
+    units of the text it takes ("0:3 21:9"); empty where the times of words are not known."""
+    texts = [str(text) for _, _, text, _ in segment.words]
+    if not texts or "".join(texts).strip() != segment.text:
+        return ""
+    texts[0], texts[-1] = texts[0].lstrip(), texts[-1].rstrip() if len(texts) > 1 else texts[0].strip()
+    starts = (round(100 * (start - segment.start)) for start, _, _, _ in segment.words)
+    return " ".join(f"{start}:{_units(text)}" for start, text in zip(starts, texts, strict=True))
+
+
+def _units(text: str) -> int:
+    """As scripts in browsers count them."""
+    return len(text.encode("utf-16-le")) // 2

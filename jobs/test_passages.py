@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.models import Segment
-from jobs.passages import continues, passages, space_after
+from jobs.passages import continues, passages, space_after, word_marks
 
 
 def heard(start: float, text: str, length: float = 4.0) -> Segment:
@@ -41,3 +41,19 @@ def test_passages_begin_with_their_first_words() -> None:
 @pytest.mark.parametrize(("text", "space"), [("One.", " "), ("네", " "), ("好。", ""), ("好 ", ""), ("ありがとう", "")])
 def test_only_scripts_with_spaces_get_one(text: str, space: str) -> None:
     assert space_after(text) == space
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "marks"),
+    [
+        ("Two words.", [[5.0, 5.4, " Two", 0.9], [5.52, 6.0, " words.", 0.9]], "0:3 52:7"),
+        ("Alone", [[5.5, 6.0, " Alone ", 0.9]], "50:5"),
+        ("\U0001f600 so", [[5.0, 5.1, "\U0001f600", 0.9], [5.2, 5.3, " so", 0.9]], "0:2 20:3"),  # as scripts count
+        ("Something else", [[5.0, 5.4, " Two", 0.9]], ""),
+        ("Unknown", [], ""),
+    ],
+)
+def test_marks_of_words(text: str, words: list[list[float | str]], marks: str) -> None:
+    segment = heard(5.0, text)
+    segment.words = words
+    assert word_marks(segment) == marks

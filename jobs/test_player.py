@@ -12,8 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import User
 from jobs.browsing import listen
 from jobs.live import announce
-from jobs.models import Job
-from jobs.speaking import speak
+from jobs.models import Job, Segment
+from jobs.speaking import evenly, speak
 
 Make = Callable[..., Job]
 MEDIA = "document.getElementById('media')"
@@ -86,6 +86,26 @@ def test_a_click_on_words_goes_there_and_plays(reading: Page) -> None:
     assert abs(reading.evaluate("window.went[0]") - 35) <= 0.3
     expect(said(reading, 7)).to_have_class(re.compile(r"\bspoken\b"))
     expect(reading.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_the_word_that_is_said_is_shown_and_a_click_goes_to_it(reading: Page, job: Job) -> None:
+    """The third of three words, each a third of four seconds; drawn over a text whose elements stay as they are."""
+    for segment in Segment.objects.all():
+        segment.words = evenly(segment.text, segment.start, 4.0)
+        segment.save()
+    reading.reload()
+    ready(reading)
+    word = """[...CSS.highlights.get("word")].join()"""
+    box = said(reading, 7).bounding_box()
+    assert box is not None
+    reading.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
+    wait_until_playing(reading)
+    assert now(reading) >= 35 + 2 * 4 / 3 - 0.3
+    until(reading, f"{word} === '7.'")
+    reading.keyboard.press("k")
+    reading.get_by_role("slider", name="Position").fill("20")
+    until(reading, f"{word} === 'Sentence'")
+    assert reading.evaluate("[...document.querySelectorAll('.said')].every((one) => one.childNodes.length === 1)")
 
 
 def test_the_time_in_the_margin_goes_to_its_passage_by_keyboard(reading: Page) -> None:

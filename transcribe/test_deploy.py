@@ -1,6 +1,7 @@
 """What others run for us: Authentik's blueprint against our addresses, GitHub's workflows against their pins."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from django.urls import reverse
 
+from accounts.testing.lying import lying, told
 from transcribe.test_compose import SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +62,20 @@ def test_all_that_the_blueprint_asks_of_its_environment_is_there_without_default
     worker = SERVICES["authentik-worker"]
     given = {word.partition("=")[0] for word in worker["entrypoint"]} | set(worker["environment"])
     assert asked <= given
+
+
+def test_people_can_sign_in_only_where_the_provider_signs_with_a_key_of_its_own() -> None:
+    problem = runpy.run_path(str(ROOT / "deploy" / "sign_in_ready.py"))["problem"]
+    signing = "id_token_signing_alg_values_supported"
+    with lying() as liar:
+        liar.lies["discovery"] = told(liar.discovered(**{signing: ["RS256"]}))
+        assert problem(liar.issuer) == ""
+        liar.lies["discovery"] = told(liar.discovered(**{signing: ["HS256"]}))
+        assert "signs without a key of its own" in problem(liar.issuer)
+        liar.lies["discovery"] = told(liar.discovered(issuer="https://other.test/", **{signing: ["RS256"]}))
+        assert "calls itself https://other.test/" in problem(liar.issuer)
+        liar.lies["discovery"] = told({}, status=502)
+        assert "does not answer" in problem(liar.issuer)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
-from jobs.services.options import stored_options
+from jobs.services.options import TRANSCRIBE, stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
 from worker import contract
@@ -223,6 +223,7 @@ def options_of(run: Run) -> Options:
         language=run.heard_language,
         seed=run.number,
         task=run.task,
+        words=run.task == TRANSCRIBE,  # a translated word has no moment in the sound
         beam=asked.beam,
         prompt=asked.prompt,
         hot_words=asked.hot_words,

@@ -8,7 +8,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import words
-from jobs.api.schemas import EntryOut, EventOut, JobOut, PartOut, ReportOut, RunDetail, RunOut, SegmentOut, Warning
+from jobs.api.schemas import (
+    EntryOut,
+    EventOut,
+    JobOut,
+    PartOut,
+    ReportOut,
+    RunDetail,
+    RunOut,
+    SegmentOut,
+    Warning,
+    WordOut,
+)
+from jobs.exports.segments import words_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.options import stored_options
@@ -60,7 +72,7 @@ def run_detail(run: Run) -> RunDetail:
     return RunDetail(**_run_fields(run), prompt=asked.prompt, hot_words=asked.hot_words, history=history)
 
 
-def segment_out(segment: Segment) -> SegmentOut:
+def segment_out(segment: Segment, *, with_words: bool) -> SegmentOut:
     return SegmentOut(
         id=segment.pk,
         start=segment.start,
@@ -71,6 +83,7 @@ def segment_out(segment: Segment) -> SegmentOut:
         compression_ratio=_number(segment.compression_ratio),
         temperature=_number(segment.temperature),
         notes=segment.notes,
+        words=[WordOut(**word) for word in words_of(segment)] if with_words else None,
     )
 
 

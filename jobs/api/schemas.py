@@ -137,6 +137,15 @@ class JobPage(BaseModel):
     next: str | None = Field(description="Pass it as `cursor` for the next page; null: this is the last.")
 
 
+class WordOut(BaseModel):
+    """As written, with its punctuation, and with a space before it where there is one."""
+
+    start: float = Field(examples=[12.48])
+    end: float = Field(examples=[12.61])
+    text: str = Field(examples=[" The"])
+    probability: float = Field(description="0 to 1: how sure the model was of it.", examples=[0.98])
+
+
 class SegmentOut(BaseModel):
     """Words with their times in seconds of the recording, and the engine's scores."""
 
@@ -148,6 +157,9 @@ class SegmentOut(BaseModel):
     no_speech_probability: float | None
     compression_ratio: float | None
     temperature: float | None
+    words: list[WordOut] | None = Field(
+        description="null: not asked for. Empty: not known, as for translations; else they make up the text."
+    )
     notes: list[str] = Field(description="Codes of what speaks against these words.", examples=[["too_fast"]])
 
 

@@ -15,6 +15,7 @@ from accounts import personal
 from accounts.grants import Grant
 from accounts.models import User
 from jobs.models import Job, Run, Segment, Window, Worker
+from jobs.speaking import speak
 from jobs.states import RunState
 
 ALL = frozenset(Grant)
@@ -158,6 +159,23 @@ def test_a_transcript_comes_in_pages_and_as_files(script: Script, alice: User, m
     assert b"".join(text.streaming_content).split() == [b"one", b"two", b"three"]
     assert script.get(f"/jobs/{job.pk}/download?format=docx").json()["code"] == "bad_format"
     assert script.get(f"/jobs/{job.pk}/transcript?after=x").json()["code"] == "bad_cursor"
+
+
+def test_words_come_with_their_times_when_asked_for(script: Script, alice: User, make_job: MakeJob) -> None:
+    job = make_job(alice, state=RunState.SUCCEEDED)
+    speak(job.current_run, ["one two"], timed=True)
+    speak(job.current_run, ["three"], start=5.0)
+    path = f"/jobs/{job.pk}/transcript"
+    plain, timed = script.get(path), script.get(f"{path}?words=true")
+    assert [segment["words"] for segment in plain.json()["segments"]] == [None, None]
+    known, unknown = timed.json()["segments"]
+    assert known["words"] == [
+        {"start": 0.0, "end": 2.0, "text": " one", "probability": 0.9},
+        {"start": 2.0, "end": 4.0, "text": " two", "probability": 0.9},
+    ]
+    assert unknown["words"] == []
+    assert plain["ETag"] != timed["ETag"]
+    assert script.get(f"{path}?words=perhaps").status_code == 422
 
 
 def test_a_finished_transcript_is_sent_once_to_who_keeps_its_tag(

@@ -62,10 +62,11 @@ def transcript(
     run: RunNumber = None,
     after: Annotated[str, Query(description="`next` of the page before.", max_length=100)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    words: Annotated[bool, Query(description="With the times of the words.")] = False,
 ) -> TranscriptPage | HttpResponseBase:
     """Segments in the order of time. While the run goes on, later segments can come before earlier ones are written."""
     found = run_of(mine(request, job_id), run)
-    tag = _tag(found, f"{after}-{limit}")
+    tag = _tag(found, f"{after}-{limit}{'-words' if words else ''}")
     if tag and (unchanged := _unchanged(request, tag)):
         return unchanged
     try:
@@ -79,7 +80,7 @@ def transcript(
     return TranscriptPage(
         run=found.number,
         state=RunState(found.state),
-        segments=[segment_out(segment) for segment in part.segments],
+        segments=[segment_out(segment, with_words=words) for segment in part.segments],
         next=part.rest.removeprefix("after=") or None,
     )
 

@@ -1,6 +1,6 @@
 """Subtitles out of segments: cues people can read in the time they stand there, in order, never two at once."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
@@ -25,13 +25,13 @@ class Cue:
 def cues(run: Run) -> Iterator[Cue]:
     """Every word of the run, as far as it is written. Each cue ends after it starts, and before the next one starts."""
     free = 0
-    said = (segment for segment in segments_of(run) if segment.text.strip())
+    said = (segment for segment in segments_of(run, words=True) if segment.text.strip())
     for segment, following in pairwise(chain(said, [None])):
         assert segment is not None
         texts = _cut(" ".join(segment.text.split()))
         start = max(free, _milliseconds(segment.start))
         end = _end(segment, following, earliest=start + SHORTEST * len(texts))
-        yield from _spread(texts, start, end)
+        yield from _spread(texts, _begins(texts, segment), start, end)
         free = end
 
 
@@ -45,13 +45,26 @@ def _end(segment: Segment, following: Segment | None, earliest: int) -> int:
     return max(earliest, latest if following is None else min(latest, _milliseconds(following.start)))
 
 
-def _spread(texts: list[tuple[str, ...]], start: int, end: int) -> Iterator[Cue]:
-    """There are no times of words, so each part gets time by its characters, and none less than the shortest."""
+def _begins(texts: list[tuple[str, ...]], segment: Segment) -> list[int]:
+    """When the first word of each text but the first is said; of a text that a long word is cut for, when that began.
+    Empty where the times of words are not known."""
+    letters = list(accumulate(len("".join(text.split())) for _, _, text, _ in segment.words))
+    before = list(accumulate(len("".join("".join(lines).split())) for lines in texts))
+    if not letters or letters[-1] != before[-1]:
+        return []
+    return [_milliseconds(segment.words[bisect_right(letters, count)][0]) for count in before[:-1]]
+
+
+def _spread(texts: list[tuple[str, ...]], begins: list[int], start: int, end: int) -> Iterator[Cue]:
+    """Each part begins with its first word, or gets time by its characters; none has less than the shortest."""
     spare = end - start - SHORTEST * len(texts)
     weights = list(accumulate(sum(map(len, lines)) for lines in texts))
-    ends = [start + SHORTEST * count + spare * weight // weights[-1] for count, weight in enumerate(weights, 1)]
-    for lines, (begins, stops) in zip(texts, pairwise([start, *ends]), strict=True):
-        yield Cue(begins, stops, lines)
+    even = [start + SHORTEST * count + spare * weight // weights[-1] for count, weight in enumerate(weights, 1)]
+    edges = [start]
+    for left, wanted in zip(range(len(texts) - 1, 0, -1), begins or even, strict=False):
+        edges.append(min(max(wanted, edges[-1] + SHORTEST), end - SHORTEST * left))
+    for lines, (first, last) in zip(texts, pairwise([*edges, end]), strict=True):
+        yield Cue(first, last, lines)
 
 
 def _cut(text: str) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from jobs.exports.segments import segments_of
+from jobs.exports.segments import segments_of, words_of
 from jobs.models import Run, Segment
 
 VERSION = 1  # grows when a field is renamed or removed, not when one is added
@@ -15,7 +15,7 @@ def as_json(run: Run) -> Iterator[str]:
     """One object; times in seconds of the recording. Written by hand around the list, so that it streams."""
     yield f'{{"version": {VERSION}, "recording": {_dump(_recording(run))}, "run": {_dump(_run(run))}, "segments": ['
     between = "\n"
-    for segment in segments_of(run):
+    for segment in segments_of(run, words=True):
         yield between + _dump(_segment(segment))
         between = ",\n"
     yield "\n]}\n"
@@ -59,6 +59,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "compression_ratio": _number(segment.compression_ratio),
         "temperature": _number(segment.temperature),
         "notes": segment.notes,
+        "words": words_of(segment),
     }
 
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from jobs.exports import FORMATS, export
 from jobs.exports.cues import LINES, WIDTH, cues
 from jobs.models import Job, Run, Segment
-from jobs.speaking import speak
+from jobs.speaking import evenly, speak
 
 LONG = "The committee met on Tuesday, and although nobody had read the minutes, they were approved. " * 3
 HOSTILE = "a --> b & <script>alert(1)</script>\n\n2\n00:00:00,000 --> 00:00:09,000\nnot a cue"
@@ -134,3 +134,23 @@ def test_every_format_has_a_label() -> None:
         "Table (TSV)",
         "All details (JSON)",
     ]
+
+
+def test_a_cue_begins_with_its_first_word(say: Say) -> None:
+    """The speaker hesitates before the second half: by their characters the halves would be of the same length."""
+    first = "One two three four five six seven eight nine ten eleven twelve"
+    second = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+    run = say((10.0, 20.0, f"{first} {second}"))
+    run.segments.update(words=evenly(first, 10.0, 2.0) + evenly(second, 17.0, 3.0))
+    assert [(cue.start, cue.end) for cue in cues(run)] == [(10_000, 17_000), (17_000, 20_000)]
+    run.segments.update(words=evenly(first, 10.0, 2.0))  # that do not make up the text
+    assert [cue.start for cue in cues(run)] != [10_000, 17_000]
+
+
+def test_words_all_at_once_still_leave_cues_that_can_be_seen(say: Say) -> None:
+    run = say((1.0, 2.0, LONG))
+    run.segments.update(words=evenly(LONG, 2.0, 0.0))
+    found = list(cues(run))
+    assert len(found) > 2
+    assert all(cue.end - cue.start >= 100 for cue in found)
+    assert (found[0].start, found[-1].end) == (1000, 2000)

@@ -46,6 +46,13 @@ def test_json_is_valid_and_holds_everything(job: Job) -> None:
     assert found["segments"][0]["temperature"] is None
 
 
+def test_json_has_the_times_of_words(job: Job) -> None:
+    Segment.objects.filter(start=0.0).update(words=[[0.5, 1.25, " First.", 0.75]])
+    first, second, *_ = json.loads(words(job, "json"))["segments"]
+    assert first["words"] == [{"start": 0.5, "end": 1.25, "text": " First.", "probability": 0.75}]
+    assert second["words"] == []
+
+
 def test_json_knows_no_nan(job: Job) -> None:
     Segment.objects.update(average_log_probability=float("nan"), compression_ratio=float("inf"))
     assert json.loads(words(job, "json"))["segments"][0]["average_log_probability"] is None

@@ -1,13 +1,15 @@
 """Runs in the shapes of OpenAI's audio API. All of these block: they ask the database."""
 
 import json
+from collections.abc import Collection
 from math import isfinite
 from typing import Any
 
 from jobs import exports, words
 from jobs.errors import JobError
-from jobs.exports.segments import segments_of
+from jobs.exports.segments import segments_of, words_of
 from jobs.models import Run, Segment
+from jobs.openai.request import SEGMENT, WORD, Asked
 
 Content = tuple[bytes, bytes]
 """A body and its content type."""
@@ -15,12 +17,14 @@ Content = tuple[bytes, bytes]
 AS_FILES = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 
 
-def answer_of(run: Run, form: str) -> Content:
+def answer_of(run: Run, wanted: Asked) -> Content:
     """An ended run's transcript as `response_format` asks for it."""
-    if form in AS_FILES:
-        name = AS_FILES[form]
+    if wanted.format in AS_FILES:
+        name = AS_FILES[wanted.format]
         return "".join(exports.export(run, name)).encode(), exports.FORMATS[name].content_type.encode()
-    return as_json(_verbose(run) if form == "verbose_json" else {"text": text_of(run), "usage": _usage(run)})
+    if wanted.format == "verbose_json":
+        return as_json(_verbose(run, wanted.times))
+    return as_json({"text": text_of(run), "usage": _usage(run)})
 
 
 def text_of(run: Run) -> str:
@@ -38,13 +42,20 @@ def refusal(error: JobError) -> dict[str, Any]:
     return {"error": {"message": str(error.detail), "type": kind, "code": error.code, "param": None}}
 
 
-def _verbose(run: Run) -> dict[str, Any]:
+def _verbose(run: Run, times: Collection[str]) -> dict[str, Any]:
+    """`segments` and `words` each where asked for, as theirs."""
+    said = list(segments_of(run, words=WORD in times))
+    timed: dict[str, Any] = {}
+    if SEGMENT in times:
+        timed["segments"] = [_segment(number, segment) for number, segment in enumerate(said)]
+    if WORD in times:
+        timed["words"] = [_word(word) for segment in said for word in words_of(segment)]
     return {
         "task": run.task,
         "language": words.language(run.language).lower() if run.language else "",
         "duration": run.job.duration or 0.0,
         "text": text_of(run),
-        "segments": [_segment(number, segment) for number, segment in enumerate(segments_of(run))],
+        **timed,
         "usage": _usage(run),
     }
 
@@ -63,6 +74,10 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "compression_ratio": _number(segment.compression_ratio),
         "no_speech_prob": _number(segment.no_speech_probability),
     }
+
+
+def _word(word: dict[str, Any]) -> dict[str, Any]:
+    return {"word": word["text"].strip(), "start": word["start"], "end": word["end"]}
 
 
 def _usage(run: Run) -> dict[str, Any]:

@@ -82,10 +82,10 @@ class AudioDoor:
         intake = Intake(Admission(user, length, _no_form_of_ours, self._read))
         job = await receive_form(body, reader, intake)
         logger.info("Job %s was uploaded.", job.pk)
-        return job, asked(intake.fields)
+        return job, asked(intake.fields, self._task)
 
     def _read(self, fields: Mapping[str, str]) -> Options:
-        asked(fields)
+        asked(fields, self._task)
         return options_of(fields, self._task)
 
 
@@ -124,7 +124,7 @@ class _Answer:
         async for look in looks(self._job.pk, with_text=False):
             last = look
         content: Content = await database_sync_to_async(answer_of, thread_sensitive=False)(
-            _transcribed(last), self._wanted.format
+            _transcribed(last), self._wanted
         )
         await answer(self._send, 200, content)
 

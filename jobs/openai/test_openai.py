@@ -81,6 +81,26 @@ def test_prompt_hot_words_and_beam_go_with_the_run(client: OpenAI) -> None:
     assert told == Options(prompt="word " * 159 + "end.", hot_words="Łódź, NVMe", beam=5).as_json()
 
 
+def test_times_of_words(client: OpenAI) -> None:
+    with worker(hear):
+        both = client.audio.transcriptions.create(
+            model="whisper-1",
+            file=RECORDING,
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+        )
+    assert both.words is not None
+    assert [(w.word, w.start, w.end) for w in both.words] == [("Vier", 12.0, 13.0), ("fünf.", 13.25, 14.5)]
+    assert both.segments is not None
+    assert len(both.segments) == 3
+    with worker(hear):
+        alone = client.audio.transcriptions.create(
+            model="whisper-1", file=RECORDING, response_format="verbose_json", timestamp_granularities=["word"]
+        )
+    assert alone.words == both.words
+    assert alone.segments is None
+
+
 def test_a_translation_is_one(client: OpenAI) -> None:
     with worker(hear), pytest.warns(DeprecationWarning, match="deprecated"):  # the client says so of its whole method
         client.audio.translations.create(model="whisper-1", file=RECORDING)
@@ -126,7 +146,8 @@ def test_a_cancelled_one_is_not_sent_again(client: OpenAI) -> None:
         ({"model": "whisper-1", "language": "xx"}, "bad_language"),
         ({"model": "whisper-1", "extra_body": {"beam": 9}}, "bad_beam"),
         ({"model": "whisper-1", "response_format": "diarized_json"}, "bad_format"),
-        ({"model": "whisper-1", "timestamp_granularities": ["word"]}, "no_word_times"),
+        ({"model": "whisper-1", "timestamp_granularities": ["word"]}, "bad_granularity"),
+        ({"model": "whisper-1", "timestamp_granularities": ["letter"]}, "bad_granularity"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_kept(
@@ -137,6 +158,17 @@ def test_what_cannot_be_done_is_refused_before_anything_is_kept(
     assert refused.value.code == code
     assert not Job.objects.exists()
     assert server.files() == []
+
+
+def test_the_words_of_a_translation_have_no_times(client: OpenAI) -> None:
+    fields = {"response_format": "verbose_json", "timestamp_granularities[]": "word"}
+    with (
+        pytest.raises(openai.BadRequestError) as refused,
+        pytest.warns(DeprecationWarning, match="deprecated"),
+    ):
+        client.audio.translations.create(model="whisper-1", file=RECORDING, extra_body=fields)
+    assert refused.value.code == "no_word_times"
+    assert not Job.objects.exists()
 
 
 def test_models(client: OpenAI) -> None:

@@ -34,6 +34,7 @@ register.filter("part", words.part)
 register.filter("can_run_again", words.can_run_again)
 register.filter("passages", passages.passages)
 register.filter("space_after", passages.space_after)
+register.filter("word_marks", passages.word_marks)
 
 
 @register.filter

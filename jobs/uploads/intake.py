@@ -120,5 +120,7 @@ class Intake:
     async def _end(self) -> None:
         if self._in_file and self._stream is not None:
             return await self._stream.end()
-        self.fields[self._part.name] = self._field.decode(errors="replace")
+        name, value = self._part.name, self._field.decode(errors="replace")
+        known = self.fields.get(name) if name.endswith("[]") else None  # a list: one part for each of it
+        self.fields[name] = value if known is None else f"{known},{value}"
         self._field.clear()

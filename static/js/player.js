@@ -3,6 +3,7 @@
 import { clock, list, read, spokenAt } from "./transcript.js";
 import { copyLink, momentOf, start as startMoments } from "./moments.js";
 import { startKeys } from "./keys.js";
+import { momentAt, tintWord } from "./spoken.js";
 
 const SPEED_KEY = "speed";
 const OURS = 1000; // milliseconds in which a scroll is not the reader's
@@ -41,8 +42,9 @@ function tell() {
 function tint() {
   const now = player.media.currentTime;
   if (!now && player.media.paused) return; // nobody has begun to listen
-  if (spoken?.element.isConnected && now >= spoken.start && now < spoken.end) return;
+  if (spoken?.element.isConnected && now >= spoken.start && now < spoken.end) return tintWord(spoken, now);
   const found = spokenAt(now);
+  tintWord(found, now);
   if (found?.element === spoken?.element) return;
   spoken?.element.classList.remove("spoken");
   found?.element.classList.add("spoken");
@@ -149,7 +151,7 @@ function clicked(event) {
     history.replaceState(history.state, "", moment.hash);
     goTo(momentOf(moment.hash), { playing: true });
   } else if (words && getSelection().isCollapsed) {
-    goTo(read(words).start, { playing: true });
+    goTo(momentAt(read(words), event), { playing: true });
   }
 }
 

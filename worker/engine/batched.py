@@ -9,6 +9,8 @@ import torch
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
+from worker.engine.alignment_heads import chosen_heads
+from worker.engine.alignment_pass import Aligner
 from worker.engine.base import EXACT, SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
 from worker.engine.checkpoint import can_translate
 from worker.engine.decode import Result, task
@@ -31,15 +33,19 @@ LANGUAGE_FRAMES = LANGUAGE_SECONDS * FRAMES_A_SECOND
 
 
 class BatchedEngine:
-    """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free."""
+    """Implements `worker.engine.base.Engine`. Nothing of `model` is kept: let go of it, and its memory is free.
 
-    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT) -> None:
+    `known_heads`: the model's alignment heads were chosen for its very weights (`alignment_heads.choose_heads`).
+    """
+
+    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT, *, known_heads: bool = False) -> None:
         numbers = precision(mode, model.device)
         self.dimensions = model.dims
         self.device = model.device
         self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
         self.encoder = Encoder(encoder_weights(model.encoder, numbers))
         self.decoder = Decoder(decoder_weights(model.decoder, numbers))
+        self._aligner = Aligner(self.decoder, chosen_heads(model), sure=known_heads)
         self._languages = model.num_languages
         self._rules = rules
         self._together = ROWS[model.device.type]
@@ -91,15 +97,20 @@ class BatchedEngine:
             rows = [row for row in rows if not row.heard]
             if not rows:
                 return
-            results = self._decode(rows, options, tokenizer)
-            for row, result in zip(rows, results, strict=True):
+            memory = self._memory(rows)
+            results = self._decode(memory, rows, options, tokenizer)
+            taken = [
                 row.skip() if self._rules.is_silence(result) else row.take(result, tokenizer)
+                for row, result in zip(rows, results, strict=True)
+            ]
+            if options.words:
+                for row, words in zip(rows, self._aligner.words(memory, taken, tokenizer), strict=True):
+                    row.time(words)
 
-    def _decode(self, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
+    def _decode(self, memory: Memory, rows: Sequence[Row], options: Options, tokenizer: Tokenizer) -> list[Result]:
         seeds = [f"{options.seed}/{row.piece.index}/{row.seek}" for row in rows]
         told = before(tokenizer, self.decoder.context, prompt=options.prompt, hot_words=options.hot_words)
         asked = task(self.decoder, tokenizer, told)
-        memory = self._memory(rows)
         self._note_languages(memory, rows, tokenizer)
         return decode_surely(self.decoder, memory, asked, seeds, self._rules, options.beam)
 

@@ -79,12 +79,13 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
     torch.set_num_threads(arguments.threads)
     torch.set_num_interop_threads(1)
 
+    from worker.engine.alignment_heads import choose_heads
     from worker.engine.batched import BatchedEngine
     from worker.engine.checkpoint import load_checkpoint
     from worker.engine.measure import measure_speed
 
     model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
-    engine = BatchedEngine(model, mode=arguments.mode)
+    engine = BatchedEngine(model, mode=arguments.mode, known_heads=choose_heads(model, sha256))
     speed = arguments.speed or measure_speed(engine)
     loaded = Loaded(
         arguments.model,

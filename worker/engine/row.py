@@ -1,18 +1,28 @@
 """One window while it is heard: how far it was heard, and what was said."""
 
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
-from worker.engine.base import Piece, Segment
+from worker.engine.base import Piece, Segment, Word
 from worker.engine.decode import Result
 from worker.engine.splitting import Part, split
 
 FRAMES_A_POSITION = 2  # a position of a timestamp is 0.02 s, a frame of the spectrogram 0.01 s
 FRAME = 0.01
 SHORTEST_REST = 20  # frames; windows end in pauses, and in less nobody says a word
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The parts that became a row's last segments. The first of `positions` of sound is at `offset` seconds."""
+
+    parts: Sequence[Part] = ()
+    positions: int = 0
+    offset: float = 0.0
 
 
 @dataclass
@@ -30,19 +40,29 @@ class Row:
     def heard(self) -> bool:
         return self.length - self.seek < SHORTEST_REST
 
-    def take(self, result: Result, tokenizer: Tokenizer) -> None:
+    def take(self, result: Result, tokenizer: Tokenizer) -> Taken:
         """Add what was decoded from `seek` on, and move `seek` past it. It always moves."""
-        found = split(result.tokens, tokenizer.timestamp_begin, (self.length - self.seek) // FRAMES_A_POSITION)
-        segments = [self._segment(part, result, tokenizer) for part in found.parts if part.start != part.end]
-        self.segments += [segment for segment in segments if segment.text]
+        positions, offset = (self.length - self.seek) // FRAMES_A_POSITION, self._seconds(0)
+        found = split(result.tokens, tokenizer.timestamp_begin, positions)
+        made = [(part, self._segment(part, result, tokenizer)) for part in found.parts if part.start != part.end]
+        made = [(part, segment) for part, segment in made if segment.text]
+        self.segments += [segment for _, segment in made]
         if found.heard_to:
             self.seek += found.heard_to * FRAMES_A_POSITION
         else:
             self.skip()
+        return Taken([part for part, _ in made], positions, offset)
 
-    def skip(self) -> None:
+    def skip(self) -> Taken:
         """Nothing is said in the rest."""
         self.seek = self.length
+        return Taken()
+
+    def time(self, words: Sequence[tuple[Word, ...]]) -> None:
+        """The words of the segments added last."""
+        first = len(self.segments) - len(words)
+        timed = zip(self.segments[first:], words, strict=True)
+        self.segments[first:] = [replace(segment, words=said) for segment, said in timed]
 
     def _segment(self, part: Part, result: Result, tokenizer: Tokenizer) -> Segment:
         return Segment(
@@ -62,8 +82,13 @@ class Row:
 
 
 def clean(text: str) -> str:
-    """Control characters become spaces (Postgres refuses NUL, a terminal obeys others); outer spaces go."""
-    return "".join(" " if unicodedata.category(character) in CONTROL else character for character in text).strip()
+    """Printable, without outer spaces."""
+    return printable(text).strip()
+
+
+def printable(text: str) -> str:
+    """Control characters become spaces: Postgres refuses NUL, a terminal obeys others."""
+    return "".join(" " if unicodedata.category(character) in CONTROL else character for character in text)
 
 
 CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
