@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine.linear import gelu_
 from worker.engine.weights import EncoderWeights, Layer
 
 
@@ -25,16 +26,16 @@ class Encoder:
     def _encode(self, mels: Tensor) -> Tensor:
         weights = self._weights
         for stride, (weight, bias) in enumerate(weights.convolutions, start=1):
-            mels = functional.gelu(functional.conv1d(mels, weight, bias, stride=stride, padding=1))
+            mels = gelu_(functional.conv1d(mels, weight, bias, stride=stride, padding=1))
         x = mels.transpose(1, 2) + weights.positions
         for layer in weights.layers:
-            x = x + self._attend(layer, x)
-            x = x + layer.down(functional.gelu(layer.up(layer.norm(x))))
+            x += self._attend(layer, x)
+            x += layer.down(gelu_(layer.up(layer.norm(x))))
         return weights.norm(x)
 
     def _attend(self, layer: Layer, x: Tensor) -> Tensor:
         rows, length, width = x.shape
         parts = layer.attention(layer.attention_norm(x)).view(rows, length, 3, self._weights.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).contiguous()
         found = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
         return layer.attention_out(found.transpose(1, 2).reshape(rows, length, width))
