@@ -44,11 +44,16 @@ def stack(model: Path = DEMO, lines: list[str] | None = None, **settings: object
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def restart_worker(drill: Drill, **settings: object) -> None:
-    """With other settings, once the one before has ended; ready when this returns."""
+def restart_worker(drill: Drill, cores: int = 0, **settings: object) -> None:
+    """With other settings, and on so many cores where that is not 0; ready when this returns."""
     drill.stack.hold("worker")
     os.environ.update({name: str(value) for name, value in settings.items()})
-    drill.stack.release("worker")
+    before = os.sched_getaffinity(0)  # of this thread, which starts it
+    os.sched_setaffinity(0, sorted(before)[:cores] if cores else before)
+    try:
+        drill.stack.release("worker")
+    finally:
+        os.sched_setaffinity(0, before)
     wait_for_worker(drill)
 
 

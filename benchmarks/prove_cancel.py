@@ -25,13 +25,12 @@ SEED = 6
 SPREAD_SECONDS = 20.0
 LIMIT = 10.0
 KEPT = "SELECT window_id, index, text FROM jobs_segment WHERE run_id = %s"
-HANDED = "SELECT count(DISTINCT batch) FROM jobs_window WHERE run_id = %s AND attempts > 0"
 EVENTS = "SELECT stage FROM jobs_runevent WHERE run_id = %s ORDER BY id DESC LIMIT 1"
 
 
-def measure(drill: Drill, job: str, seconds: float) -> dict[str, object] | None:
+def measure(drill: Drill, job: str, seconds: float, idle: set[int]) -> dict[str, object] | None:
     """One run, cancelled so long after it was asked for. None: it had ended before."""
-    run, asked = run_of(drill, job), time.time()
+    run = run_of(drill, job)
     time.sleep(seconds)
     stage = str(drill.rows(EVENTS, run)[0][0]) or "queued"
     before = set(drill.rows(KEPT, run))
@@ -44,25 +43,26 @@ def measure(drill: Drill, job: str, seconds: float) -> dict[str, object] | None:
         return None
     answered = time.monotonic() - began
     state = drill.run(job)[0]
-    free = lambda: not is_worked_on(drill, run) and drill.run(job)[0] == "cancelled"  # noqa: E731
-    drill.wait(free, "a free engine", 120)
+
+    def is_free() -> bool:
+        return not is_worked_on(drill, run) and drill.run(job)[0] == "cancelled"
+
+    drill.wait(is_free, "a free engine", 120)
     freed = time.monotonic() - began
     return {
         "after": round(seconds, 2), "stage": stage, "answered": answered, "state": state, "freed": freed,
-        "went_on": went_on(drill, run, asked), "lost": len(before - set(drill.rows(KEPT, run))),
+        "went_on": went_on(drill, idle), "lost": len(before - set(drill.rows(KEPT, run))),
         "text": len(before),
     }  # fmt: skip
 
 
-def went_on(drill: Drill, run: str, asked: float) -> list[int]:
-    """Engines that compute although nobody waits for them. One that was started for this run may still be loading its
-    model, for the next one; as many as batches were handed over are not excused by that."""
+def went_on(drill: Drill, idle: set[int]) -> list[int]:
+    """Engines that compute although nobody waits for them. `idle`: those seen at rest so far; one that never was may
+    still be loading its model, for the next run."""
     children = engines(worker(drill))
     at_work = computing(children)
-    young = [child.pid for child in children if child.create_time() > asked]
-    handed = int(drill.rows(HANDED, run)[0][0])
-    loading = [pid for pid in at_work if pid in young][: max(0, len(young) - handed)]
-    return [pid for pid in at_work if pid not in loading]
+    idle.update(child.pid for child in children if child.pid not in at_work)
+    return [pid for pid in at_work if pid in idle]
 
 
 def main() -> int:
@@ -77,13 +77,14 @@ def main() -> int:
         drill.wait_for_windows(job, 1, 1800)
         drill.press(f"/jobs/{job}/cancel/")
         drill.wait_for_end(job)
+        idle: set[int] = set()
         moments = np.random.default_rng(SEED)
         delays = [float(moments.uniform(0, options.spread)) for _ in range(options.count * 2)]
         for delay in delays[len(known) :]:
             if len(known) >= options.count:
                 break
             drill.press(f"/jobs/{job}/again/")
-            if (found := measure(drill, job, delay)) is None:
+            if (found := measure(drill, job, delay, idle)) is None:
                 continue
             known.append(found)
             with file.open("a") as out:

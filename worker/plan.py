@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME_SECONDS = 0.032
-SURE, MAYBE = 128, 77  # of 255: speech is a run above MAYBE (0.3) that somewhere reaches SURE (0.5)
+SURE, MAYBE = 128, 77  # of 255: speech is a run above MAYBE (0.3) that reaches SURE (0.5)
 MIN_SPEECH = 3  # frames; shorter is a click
+MIN_SURE = 3  # frames of it that reach SURE: where a chord is struck one or two do, and a model writes sentences there
 MARGIN = 6  # frames (0.19 s) kept around speech: soft consonants are missed, and engines clip the first word
 MIN_PAUSE = 2 * MARGIN  # a shorter one lies between two words; both margins fit into this
 LONGEST = 937  # frames (29.98 s): what the model hears at once is 30 s
@@ -78,7 +79,7 @@ def spread[T](windows: Sequence[T], count: int = VOTING_WINDOWS) -> Sequence[T]:
 def find_speech(probabilities: NDArray[np.uint8]) -> list[Run]:
     """Everything said, with a margin of 0.2 s; from one byte for each frame."""
     reached = np.concatenate([[0], np.cumsum(probabilities >= SURE)])
-    said = [run for run in _runs(probabilities >= MAYBE) if reached[run[1]] > reached[run[0]]]
+    said = [run for run in _runs(probabilities >= MAYBE) if reached[run[1]] - reached[run[0]] >= MIN_SURE]
     joined = [run for run in _join(said) if run[1] - run[0] >= MIN_SPEECH]
     return [(max(0, start - MARGIN), min(end + MARGIN, len(probabilities))) for start, end in joined]
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import batched
 from pathlib import Path
 
 import torch
@@ -38,17 +37,25 @@ class BatchedEngine:
     `known_heads`: the model's alignment heads were chosen for its very weights (`alignment_heads.choose_heads`).
     """
 
-    def __init__(self, model: Whisper, rules: Rules = OPENAI, mode: str = EXACT, *, known_heads: bool = False) -> None:
-        numbers = precision(mode, model.device)
+    def __init__(
+        self,
+        model: Whisper,
+        rules: Rules = OPENAI,
+        mode: str = EXACT,
+        device: str = "cpu",
+        *,
+        known_heads: bool = False,
+    ) -> None:
+        self.device = torch.device(device)
+        numbers = precision(mode, self.device)
         self.dimensions = model.dims
-        self.device = model.device
         self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
         self.encoder = Encoder(encoder_weights(model.encoder, numbers))
         self.decoder = Decoder(decoder_weights(model.decoder, numbers))
         self._aligner = Aligner(self.decoder, chosen_heads(model), sure=known_heads)
         self._languages = model.num_languages
         self._rules = rules
-        self._together = ROWS[model.device.type]
+        self._together = ROWS[self.device.type]
 
     @property
     def encodes(self) -> int:
@@ -71,11 +78,25 @@ class BatchedEngine:
         """Segments by window index, in order; an empty list where nothing was said."""
         tokenizer = self.tokenizer(options)
         heard: dict[int, list[Segment]] = {}
-        for group in batched(pieces, ROWS[self.device.type]):
-            rows = list(self._rows(samples, group))
-            self._hear(rows, options, tokenizer)
+        done = 0
+        while done < len(pieces):
+            rows = list(self._rows(samples, pieces[done : done + self._together]))
+            try:
+                self._hear(rows, options, tokenizer)
+            except torch.OutOfMemoryError:  # of a GPU; it stays usable
+                self._halve(len(rows))
+                continue
+            done += len(rows)
             heard |= {row.piece.index: guarded(row.segments, row.other_language) for row in rows}
         return heard
+
+    def _halve(self, rows: int) -> None:
+        """So many were too many, for the rest of this engine's life. One that is too many is an error."""
+        if rows == 1:
+            raise
+        self._together = rows // 2
+        torch.cuda.empty_cache()
+        logger.warning("The graphics processor has no memory for %d windows at once: %d from here on", rows, rows // 2)
 
     def tokenizer(self, options: Options) -> Tokenizer:
         """For the language and task of these options. Raises EngineRefused: language_unknown, cannot_translate."""

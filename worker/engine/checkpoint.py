@@ -2,8 +2,9 @@
 
 import hashlib
 import pickle
+import zipfile
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,16 @@ AUDIO_CONTEXT = 1_500  # encoder positions for 30 s; the times of segments are c
 
 
 def load_checkpoint(path: Path, device: str) -> tuple[Whisper, str]:
-    """The model on `device`, ready to decode, and the SHA-256 of the very file it came from.
+    """The model in fp32 on `device`, ready for openai-whisper's own code. Otherwise as `read_checkpoint`."""
+    stored, sha256 = read_checkpoint(path)
+    model = Whisper(stored.dims)
+    model.load_state_dict(stored.state_dict())
+    return model.eval().requires_grad_(False).to(device), sha256
+
+
+def read_checkpoint(path: Path) -> tuple[Whisper, str]:
+    """The model as it is stored, and the SHA-256 of the very file it came from: weights to be packed, not to be run.
+    They are mapped into memory, not read, so what is packed is all that a process keeps.
 
     Raises EngineRefused: checkpoint_missing, checkpoint_unreadable, checkpoint_foreign.
     """
@@ -29,9 +39,7 @@ def load_checkpoint(path: Path, device: str) -> tuple[Whisper, str]:
         raise EngineRefused("checkpoint_missing", f"The checkpoint cannot be read: {error.strerror}.") from error
     with file:  # one open file for both, so a file put in its place between them is not loaded under this hash
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        model = _build(_read(file))
-    return model.to(device), sha256
+        return _build(_read(file)), sha256
 
 
 def can_translate(model: Whisper) -> bool:
@@ -41,8 +49,11 @@ def can_translate(model: Whisper) -> bool:
 
 
 def _read(file: BinaryIO) -> Mapping[str, Any]:
+    mapped = zipfile.is_zipfile(file)  # checkpoints of old versions of torch are not
+    file.seek(0)
+    source = f"/proc/self/fd/{file.fileno()}" if mapped else file  # only paths are mapped, and this one is that file
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        content = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise EngineRefused(
             "checkpoint_unreadable", "The checkpoint is damaged or holds more than weights, so it was not loaded."
@@ -56,8 +67,10 @@ def _build(content: Mapping[str, Any]) -> Whisper:
     dimensions, weights = _dimensions(content.get("dims")), content.get("model_state_dict")
     if not isinstance(weights, dict) or _shapes(weights) != _expected_shapes(dimensions):
         raise _foreign("its weights do not match its dimensions")
-    model = Whisper(dimensions)
-    model.load_state_dict(weights)
+    # Whisper itself cannot be made without memory, its parts can: a small one is given those of the right size.
+    model = Whisper(replace(dimensions, n_vocab=1, n_audio_layer=0, n_audio_ctx=2, n_audio_state=4, n_text_state=4))
+    model.dims, (model.encoder, model.decoder) = dimensions, _without_memory(dimensions)
+    model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
 
 
@@ -82,13 +95,19 @@ def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 def _expected_shapes(d: ModelDimensions) -> dict[str, tuple[int, ...]]:
     """What the weights must look like, found without memory: dimensions that lie must not make us allocate."""
     try:
-        with torch.device("meta"):
-            encoder = AudioEncoder(d.n_mels, d.n_audio_ctx, d.n_audio_state, d.n_audio_head, d.n_audio_layer)
-            decoder = TextDecoder(d.n_vocab, d.n_text_ctx, d.n_text_state, d.n_text_head, d.n_text_layer)
+        encoder, decoder = _without_memory(d)
     except (RuntimeError, ZeroDivisionError) as error:
         raise _foreign("its dimensions are impossible") from error
     parts = {"encoder": encoder.state_dict(), "decoder": decoder.state_dict()}
     return {f"{part}.{name}": tuple(value.shape) for part, state in parts.items() for name, value in state.items()}
+
+
+def _without_memory(d: ModelDimensions) -> tuple[AudioEncoder, TextDecoder]:
+    with torch.device("meta"):
+        return (
+            AudioEncoder(d.n_mels, d.n_audio_ctx, d.n_audio_state, d.n_audio_head, d.n_audio_layer),
+            TextDecoder(d.n_vocab, d.n_text_ctx, d.n_text_state, d.n_text_head, d.n_text_layer),
+        )
 
 
 def _foreign(why: str) -> EngineRefused:

@@ -81,11 +81,14 @@ def _load(arguments: argparse.Namespace) -> tuple[Engine, Loaded]:
 
     from worker.engine.alignment_heads import choose_heads
     from worker.engine.batched import BatchedEngine
-    from worker.engine.checkpoint import load_checkpoint
+    from worker.engine.checkpoint import read_checkpoint
     from worker.engine.measure import measure_speed
 
-    model, sha256 = load_checkpoint(arguments.checkpoint, arguments.device)
-    engine = BatchedEngine(model, mode=arguments.mode, known_heads=choose_heads(model, sha256))
+    model, sha256 = read_checkpoint(arguments.checkpoint)
+    heads = choose_heads(model, sha256)
+    engine = BatchedEngine(model, mode=arguments.mode, device=arguments.device, known_heads=heads)
+    del model  # the file it is mapped from is needed no more
+    ctypes.CDLL(None).malloc_trim(0)  # nor what packing took
     speed = arguments.speed or measure_speed(engine)
     loaded = Loaded(
         arguments.model,

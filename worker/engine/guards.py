@@ -135,7 +135,7 @@ def _times(said: Sequence[str], at: int, length: int) -> int:
     phrase, times = said[at : at + length], 1
     while said[at + times * length : at + (times + 1) * length] == phrase:
         times += 1
-    return times if len(phrase) == length else 1
+    return times
 
 
 def _too_often(phrase: Sequence[str]) -> int:

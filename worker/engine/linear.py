@@ -1,11 +1,14 @@
 """Matrix products of weights that never change: in single, half, or 8-bit numbers."""
 
 import functools
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from worker.engine.base import EngineRefused
 
 Product = Callable[[Tensor], Tensor]
 Pack = Callable[[Tensor, Tensor | None], Product]
@@ -16,8 +19,21 @@ LARGEST = 127
 
 
 def dense(weight: Tensor, bias: Tensor | None) -> Product:
-    """The product in the numbers of the weight."""
-    return functools.partial(functional.linear, weight=weight.contiguous(), bias=bias)
+    """The product in the numbers of the weight, see `laid_out`."""
+    return functools.partial(functional.linear, weight=laid_out(weight), bias=bias)
+
+
+def not_a_number() -> EngineRefused:
+    """Weights that are no numbers, or give none."""
+    return EngineRefused(
+        "not_a_number", "The model gave no numbers. Its checkpoint is damaged or unfit for this device."
+    )
+
+
+def laid_out(weight: Tensor) -> Tensor:
+    """The same matrix; on a CPU with its inputs, not its outputs, one row after another in memory. For 8 rows MKL then
+    takes half the time: 12.0 ms instead of 23.5 for 384 x 51865, 0.23 instead of 0.47 for 512 x 2048, one thread."""
+    return weight.contiguous() if weight.is_cuda else weight.t().contiguous().t()
 
 
 def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
@@ -30,11 +46,21 @@ def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
     and `torch.ops.onednn.qlinear_pointwise` takes a thousand times longer for 8 rows. So fbgemm, where it is.
     """
     scales = weight.abs().amax(dim=1).float().clamp_min(1e-12) / LARGEST
+    if not bool(scales.isfinite().all()):
+        raise not_a_number()
     zeros = torch.zeros(len(scales), dtype=torch.long)
-    rounded = torch.quantize_per_channel(weight.float().contiguous(), scales, zeros, 0, torch.qint8)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # tensors of this kind go some day, too:
+        # then the prepacked form must come from elsewhere (pytorch issue 184982)
+        rounded = torch.quantize_per_channel(weight.float().contiguous(), scales, zeros, 0, torch.qint8)
     torch.backends.quantized.engine = next(e for e in ENGINES if e in torch.backends.quantized.supported_engines)
     packed = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.float())
     return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=_sums_overflow())
+
+
+def gelu_(x: Tensor) -> Tensor:
+    """In place."""
+    changed: Tensor = torch.ops.aten.gelu_(x)
+    return changed
 
 
 @functools.cache

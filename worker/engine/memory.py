@@ -64,7 +64,7 @@ class State:
         self.rows = memory.rows
         self.width = 1
         self.length = 0
-        self._kept = kept  # of each layer (2, sequences, heads, capacity, 64): keys, values
+        self.caches = kept  # of each layer (2, sequences, heads, capacity, 64): keys, values
 
     @property
     def sequences(self) -> int:
@@ -73,7 +73,7 @@ class State:
     def attend(self, layer: int, parts: Tensor) -> Tensor:
         """Queries, keys and values (sequences * tokens, 3 * width) of the next tokens -> what they find among these and
         all before them (sequences * tokens, width)."""
-        kept = self._kept[layer][:, : self.sequences]
+        kept = self.caches[layer][:, : self.sequences]
         _, count, heads, capacity, depth = kept.shape
         tokens = len(parts) // count
         split = parts.view(count, tokens, 3, heads, depth)
@@ -95,10 +95,10 @@ class State:
     @torch.inference_mode()
     def widen(self, width: int) -> None:
         """Follow `width` beams of each row from here on, all alike at first."""
-        for number, kept in enumerate(self._kept):
+        for number, kept in enumerate(self.caches):
             wide = kept.new_empty(2, self.rows * width, *kept.shape[2:])
             wide[:, :, :, : self.length] = kept[:, : self.rows, :, : self.length].repeat_interleave(width, dim=1)
-            self._kept[number] = wide
+            self.caches[number] = wide
         self.width = width
 
     @torch.inference_mode()
@@ -108,7 +108,7 @@ class State:
         moved = (sequences != torch.arange(len(sequences), device=sequences.device)).nonzero()[:, 0]
         if not len(moved):
             return
-        for kept in self._kept:
+        for kept in self.caches:
             seen = kept[:, :, :, first : self.length]
             seen[:, moved] = seen[:, sequences[moved]]
 
@@ -128,5 +128,5 @@ class State:
         if last == place:
             return
         width = self.width
-        for kept in self._kept:
+        for kept in self.caches:
             kept[:, place * width : (place + 1) * width] = kept[:, last * width : (last + 1) * width]

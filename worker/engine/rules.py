@@ -90,6 +90,9 @@ class Grammar:
 
 
 def _forbid(part: Tensor, rows: Tensor) -> None:
-    """On a CPU only where there is something to forbid: this is most of the vocabulary."""
-    if part.is_cuda or bool(rows.any()):
+    """On a CPU only the rows that are meant are written: this is most of the vocabulary."""
+    if part.is_cuda:
         part.masked_fill_(rows[:, None], NEVER)
+        return
+    for row in rows.nonzero().flatten().tolist():
+        part[row] = NEVER

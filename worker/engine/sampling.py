@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from worker.engine import guards
-from worker.engine.base import EngineRefused
 from worker.engine.beam import decode_beams
 from worker.engine.decode import Pick, Result, Task, decode
 from worker.engine.decoder import Decoder
+from worker.engine.linear import not_a_number
 from worker.engine.memory import Memory
 
 
@@ -67,15 +67,13 @@ def _decode_at(
     else:
         results = decode(decoder, memory, task, likeliest, temperature)
     if not all(math.isfinite(result.average_log_probability) for result in results):
-        raise EngineRefused(
-            "not_a_number", "The model gave no numbers. Its checkpoint is damaged or unfit for this device."
-        )
+        raise not_a_number()
     return results
 
 
 def likeliest(logits: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """A `Pick` without chance."""
-    chosen = logits.argmax(dim=-1)
+    """A `Pick` without chance. On a CPU numpy finds the largest of 8 x 51865 in 0.03 ms, torch in 0.7."""
+    chosen = logits.argmax(dim=-1) if logits.is_cuda else torch.from_numpy(logits.numpy().argmax(axis=1))
     return chosen, _log_probabilities(logits, chosen)
 
 
@@ -93,7 +91,10 @@ def sampled(temperature: float, seeds: Sequence[str], device: torch.device) -> P
 
 
 def _log_probabilities(logits: Tensor, chosen: Tensor) -> Tensor:
-    return logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
+    """Uses the logits up: `logsumexp` takes twice the time for its copies."""
+    top = logits.amax(dim=-1)
+    found = logits.gather(1, chosen[:, None])[:, 0] - top
+    return found - logits.sub_(top[:, None]).exp_().sum(dim=-1).log_()
 
 
 def _generator(seed: str, device: torch.device) -> torch.Generator:

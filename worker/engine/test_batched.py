@@ -241,7 +241,7 @@ def test_broken_weights_are_said_and_not_heard(english: Path) -> None:
     from worker.engine.checkpoint import load_checkpoint
 
     model, _ = load_checkpoint(CHECKPOINT, "cpu")
-    model.decoder.ln.weight.fill_(float("nan"))
+    model.decoder.positional_embedding.fill_(float("nan"))
     engine = BatchedEngine(model)
     assert refused_by(lambda: engine.hear(english, [Piece(0, 0.0, 5.0)], ENGLISH)) == "not_a_number"
 

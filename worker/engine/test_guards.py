@@ -94,6 +94,14 @@ def test_what_nobody_can_say_in_the_time(text: str, seconds: float, fast: bool) 
     assert too_fast(text, seconds) is fast
 
 
+def test_text_too_fast_is_kept_and_marked_unless_it_was_a_loop() -> None:
+    text = "The boat comes back before the evening and the wind."
+    fast, slow = guarded([segment(text, 0.0, 0.5), segment(text, 1.0, 9.0)])
+    assert (fast.text, fast.notes, slow.notes) == (text, ("too_fast",), ())
+    [looped] = guarded([segment("Thank you. " * 9, 0.0, 1.0)])
+    assert looped.notes == ("loop_cut",)
+
+
 def test_what_failed_at_every_temperature_is_marked() -> None:
     unsure, repeating = segment("Boats.", average_log_probability=-1.1), segment("Boats.", compression_ratio=3.0)
     assert [found.notes for found in guarded([unsure, repeating, segment("Boats.")])] == [

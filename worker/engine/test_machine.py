@@ -14,8 +14,8 @@ GB = 1 << 30
     ("cores", "memory", "checkpoint", "slots"),
     [
         (2, 8 * GB, GB // 64, 2),  # as many as cores
-        (8, 8 * GB, GB, 1),  # memory for one
-        (8, 10 * GB, GB, 2),
+        (8, 7 * GB, GB, 1),  # memory for one
+        (8, 8 * GB, GB, 2),
         (2, GB // 4, 3 * GB, 1),  # at least one: loading it will tell
     ],
 )

@@ -28,6 +28,7 @@ NOTHING = {
     "noise": CHANCE.normal(0, 0.1, len(TIMES)),
     "tone": 0.3 * np.sin(2 * np.pi * 440 * TIMES),
     "chords": 0.1 * np.sin(2 * np.pi * np.outer((220, 277, 330), TIMES)).sum(axis=0) * (TIMES % 2 < 1.5),
+    "a chord": 0.1 * np.sin(2 * np.pi * np.outer((220, 277, 330), TIMES - 0.4)).sum(axis=0) * ((TIMES - 0.4) % 2 < 1.5),
     "beeps": 0.4 * np.sign(np.sin(2 * np.pi * 1000 * TIMES)) * (TIMES % 1 < 0.1),
     "sweep": 0.3 * np.sin(2 * np.pi * (100 + 40 * (TIMES % 20)) * TIMES),
 }

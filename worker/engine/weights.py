@@ -1,6 +1,5 @@
 """A Whisper model's weights as the engine's own encoder and decoder want them, in the numbers of a mode."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,27 +8,36 @@ from torch.nn import functional
 from whisper.model import AudioEncoder, MultiHeadAttention, ResidualAttentionBlock, TextDecoder
 
 from worker.engine.base import EXACT
-from worker.engine.linear import Pack, Product, dense, eight_bits
+from worker.engine.linear import Pack, Product, dense, eight_bits, laid_out, not_a_number
 
 
 @dataclass(frozen=True)
 class Precision:
-    """`flow`: numbers between layers; `memory`: of cross-attention's keys and values; `table`: of token embeddings."""
+    """`flow`: numbers between layers; `memory`: of cross-attention's keys and values; `table`: of token embeddings.
+    All weights are taken to `device`."""
 
     pack: Pack
     flow: torch.dtype
     memory: torch.dtype
     table: torch.dtype
+    device: torch.device
+
+    def take(self, weight: Tensor) -> Tensor:
+        """A copy as it flows: checkpoints may lie in a mapped file, which must not be needed any more."""
+        return weight.to(self.device, self.flow, copy=True)
+
+    def product(self, weight: Tensor, bias: Tensor | None) -> Product:
+        return self.pack(weight.to(self.device, self.flow), None if bias is None else self.take(bias))
 
 
 def precision(mode: str, device: torch.device) -> Precision:
     """`exact`: fp32 everywhere, the tokens of openai-whisper. `fast`: half precision on a GPU, 8 bits on a CPU."""
     if mode == EXACT:
-        return Precision(dense, torch.float32, torch.float32, torch.float32)
+        return Precision(dense, torch.float32, torch.float32, torch.float32, device)
     if device.type == "cuda":
-        return Precision(dense, torch.float16, torch.float16, torch.float16)
+        return Precision(dense, torch.float16, torch.float16, torch.float16, device)
     # Checkpoints are stored in fp16, so a table in fp16 loses nothing.
-    return Precision(eight_bits, torch.float32, torch.bfloat16, torch.float16)
+    return Precision(eight_bits, torch.float32, torch.bfloat16, torch.float16, device)
 
 
 @dataclass(frozen=True)
@@ -88,50 +96,51 @@ class DecoderWeights:
 
 
 def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeights:
-    """Nothing of the encoder is changed; what is packed is a copy."""
-    flow = precision.flow
+    """Nothing of the encoder is changed or kept: what is packed is a copy."""
+    take = precision.take
     return EncoderWeights(
         heads=encoder.blocks[0].attn.n_head,
-        convolutions=[(each.weight.to(flow), each.bias.to(flow)) for each in (encoder.conv1, encoder.conv2)],
-        positions=encoder.positional_embedding.to(flow),
+        convolutions=[(take(each.weight), take(each.bias)) for each in (encoder.conv1, encoder.conv2)],
+        positions=take(encoder.positional_embedding),
         layers=[_layer(block, precision) for block in encoder.blocks],
-        norm=_norm(encoder.ln_post),
+        norm=_norm(encoder.ln_post, precision),
         precision=precision,
     )
 
 
 def decoder_weights(decoder: TextDecoder, precision: Precision) -> DecoderWeights:
     """As `encoder_weights`. The vocabulary's product shares its memory with the table where neither is rounded."""
-    table = decoder.token_embedding.weight.to(precision.table)
+    table = laid_out(decoder.token_embedding.weight.to(precision.device, precision.table))
     return DecoderWeights(
         heads=decoder.blocks[0].attn.n_head,
         table=table,
-        positions=decoder.positional_embedding.to(precision.flow),
+        positions=precision.take(decoder.positional_embedding),
         layers=[_layer(block, precision) for block in decoder.blocks],
-        norm=_norm(decoder.ln),
+        norm=_norm(decoder.ln, precision),
         vocabulary=precision.pack(table, None),
         precision=precision,
     )
 
 
 def _layer(block: ResidualAttentionBlock, precision: Precision) -> Layer:
-    pack = _packer(precision)
+    pack = precision.product
     return Layer(
-        attention_norm=_norm(block.attn_ln),
+        attention_norm=_norm(block.attn_ln, precision),
         attention=pack(*_side_by_side(block.attn)),
         attention_out=pack(block.attn.out.weight, block.attn.out.bias),
-        cross=_cross(block, pack) if block.cross_attn is not None else None,
-        norm=_norm(block.mlp_ln),
+        cross=_cross(block, precision) if block.cross_attn is not None else None,
+        norm=_norm(block.mlp_ln, precision),
         up=pack(block.mlp[0].weight, block.mlp[0].bias),
         down=pack(block.mlp[2].weight, block.mlp[2].bias),
     )
 
 
-def _cross(block: ResidualAttentionBlock, pack: Callable[[Tensor, Tensor], Product]) -> Cross:
+def _cross(block: ResidualAttentionBlock, precision: Precision) -> Cross:
     weight, bias = _side_by_side(block.cross_attn)
+    pack = precision.product
     width = weight.shape[1]
     return Cross(
-        norm=_norm(block.cross_attn_ln),
+        norm=_norm(block.cross_attn_ln, precision),
         query=pack(weight[:width], bias[:width]),
         memory=pack(weight[width:], bias[width:]),
         out=pack(block.cross_attn.out.weight, block.cross_attn.out.bias),
@@ -147,9 +156,8 @@ def _side_by_side(attention: MultiHeadAttention) -> tuple[Tensor, Tensor]:
     return weight, torch.cat([query.bias * scale, torch.zeros_like(query.bias), value.bias])
 
 
-def _packer(precision: Precision) -> Callable[[Tensor, Tensor], Product]:
-    return lambda weight, bias: precision.pack(weight.to(precision.flow), bias.to(precision.flow))
-
-
-def _norm(norm: torch.nn.LayerNorm) -> Norm:
-    return Norm(norm.weight.float(), norm.bias.float())
+def _norm(norm: torch.nn.LayerNorm, precision: Precision) -> Norm:
+    parts = [part.to(precision.device, torch.float32, copy=True) for part in (norm.weight, norm.bias)]
+    if not all(bool(part.isfinite().all()) for part in parts):
+        raise not_a_number()
+    return Norm(*parts)

@@ -1,0 +1,87 @@
+"""Files and folders that no row names. Young ones may be on their way: the hourly sweep leaves them an hour, too."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from jobs.integrity.checks import Check, Keys, Room
+from jobs.models import Job, Run, Upload
+from jobs.states import OPEN
+
+SWEEP = "The hourly sweep of a running worker removes it: start one, and look at its log."
+type Find = Callable[[Keys], Iterator[UUID]]
+
+
+def rooms(grace: float) -> list[Room]:
+    """`grace`: how many seconds old a file must be to be called left."""
+    folders: Find = partial(_folders_without_row, grace)
+    files: Find = partial(_files_without_row, grace)
+    return [
+        Room(
+            "folders",
+            partial(_names, "jobs"),
+            [Check("folder_without_row", "A recording's folder belongs to no recording.", SWEEP, folders)],
+        ),
+        Room(
+            "files of uploads",
+            partial(_names, "uploads"),
+            [Check("file_without_row", "An upload's file belongs to no upload.", SWEEP, files)],
+        ),
+    ]
+
+
+def samples_left(grace: float) -> Check:
+    """A check of recordings."""
+    find: Find = partial(_samples_left, grace)
+    return Check("samples_left", "Decoded sound of a transcription that ended is still there.", SWEEP, find)
+
+
+def _names(folder: str) -> Iterator[UUID]:
+    """The ids among the names; other names are not ours."""
+    try:
+        with os.scandir(_root(folder)) as entries:
+            yield from (key for entry in entries if (key := _id_of(entry.name)))
+    except FileNotFoundError:  # nothing was ever uploaded
+        return
+
+
+def _folders_without_row(grace: float, keys: Keys) -> Iterator[UUID]:
+    known = set(Job.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    yield from (key for key in keys if key not in known and _is_old(_root("jobs") / str(key), grace))
+
+
+def _files_without_row(grace: float, keys: Keys) -> Iterator[UUID]:
+    known = set(Upload.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    yield from (key for key in keys if key not in known and _is_old(_root("uploads") / str(key), grace))
+
+
+def _samples_left(grace: float, keys: Keys) -> Iterator[UUID]:
+    """Recordings whose folder holds files named by a run that is not under way, or that is not there any more."""
+    going = set(Run.objects.filter(job__in=keys, state__in=OPEN).values_list("pk", flat=True))
+    for key in keys:
+        files = (_root("jobs") / str(key)).glob("*.*")
+        if any((run := _id_of(f.name.partition(".")[0])) and run not in going and _is_old(f, grace) for f in files):
+            yield key
+
+
+def _root(folder: str) -> Path:
+    return Path(settings.MEDIA_ROOT) / folder
+
+
+def _id_of(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
+def _is_old(path: Path, grace: float) -> bool:
+    try:
+        return path.stat().st_mtime <= time.time() - grace
+    except FileNotFoundError:  # its owner was faster
+        return False
