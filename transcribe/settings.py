@@ -53,7 +53,7 @@ GRACEFUL_SHUTDOWN_SECONDS = env.number("GRACEFUL_SHUTDOWN_SECONDS", 30, minimum=
 REPAIR_SECONDS = env.number("REPAIR_SECONDS", 60, minimum=1)
 WORKER_BEAT_SECONDS = env.number("WORKER_BEAT_SECONDS", 5, minimum=1)  # a worker silent for three beats is not alive
 CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 5, minimum=0)  # then the engine child is killed
-WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for one window in the engine
+WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for a batch in the engine
 ENGINE_MODE = env.choice("ENGINE_MODE", "fast", ("fast", "exact"))  # exact: openai-whisper's tokens, about half as fast
 ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as many as cores and memory allow
 

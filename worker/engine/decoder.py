@@ -94,8 +94,12 @@ class Decoder:
     def _chances(self, x: Tensor, tokens: Tensor, end: int | None) -> Tensor:
         """One row at a time: logits of all at once would take hundreds of megabytes."""
         logits = self._logits(x)
-        among = logits[:, :end].logsumexp(dim=-1)
-        return logits.gather(1, tokens[:, None])[:, 0] - among
+        chosen = logits.gather(1, tokens[:, None])[:, 0]
+        among = logits[:, :end]
+        top = among.amax(dim=-1, keepdim=True)
+        # What lies 80 below the highest adds nothing in fp32, but exponentials from 87 below are denormal: where
+        # logits spread by 40, `logsumexp` took 110 ms instead of 6 for 100 tokens.
+        return chosen - top[:, 0] - (among - top).clamp_(min=-80).exp_().sum(dim=-1).log()
 
     def _through(
         self, x: Tensor, state: State, heads: Heads = (), watched: dict[tuple[int, int], Tensor] | None = None

@@ -17,7 +17,7 @@ Poll = Callable[[], None]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """`slots` 0: automatic. `window_cap_seconds`: wall clock for each window of a request. `mode`: one of MODES."""
+    """`slots` 0: automatic. `window_cap_seconds`: wall clock for a request. `mode`: one of MODES."""
 
     checkpoint: Path
     model: str
@@ -112,7 +112,8 @@ class Slot:
     ) -> dict[str, Any]:
         child = self.warm(poll)
         self._number += 1
-        deadline = time.monotonic() + self._pool.settings.window_cap_seconds * max(1, len(pieces))
+        # Windows of a batch are heard together, and batches are made to take seconds: what one may take is enough.
+        deadline = time.monotonic() + self._pool.settings.window_cap_seconds
         in_step = False  # whether the child waits for the next request
         try:
             child.send(wire.request(self._number, verb, samples.resolve(), pieces, options))

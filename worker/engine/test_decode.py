@@ -151,7 +151,7 @@ def test_retries_encode_nothing_and_decode_only_what_failed(
 
 
 def test_fast_mode_hears_as_well(model: "Whisper", english: Path) -> None:
-    """Both modes against what was said. Bound: a tenth of a point; seen: no difference."""
+    """Both modes against what was said. Bound: a tenth of a point."""
     from worker.engine.conftest import DEMO
 
     pieces = cut_at_pauses(english, 120)[:-1]
