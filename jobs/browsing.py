@@ -60,7 +60,7 @@ def page(chromium: Browser, transactional_db: None, address: str, alice: User) -
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
-    assert complaints == []
+    assert not complaints, "; ".join(complaints)
 
 
 def note(complaints: list[str], said: ConsoleMessage) -> None:

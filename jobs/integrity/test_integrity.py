@@ -275,7 +275,7 @@ DAMAGE: dict[str, tuple[str, Callable[[World], object]]] = {
     "a segment of another run's window": ("segment_astray", astray),
     "a segment was skipped": ("segment_numbers", update_segment(index=3)),
     "a segment outside its window": ("segment_bounds", update_segment(start=8.0)),
-    "a segment that ends before it begins": ("segment_bounds", update_segment(end=11.0)),
+    "a segment that ends before it begins": ("segment_bounds", update_segment(end=11.0, words=[])),
     "a segment that is there twice": ("segments_overlap", heard_twice),
     "words outside their segment": ("word_bounds", update_segment(words=[[2.0, 3.0, "Vier", 0.9]])),
     "words that are none": ("word_bounds", update_segment(words={"Vier": 12.5})),

@@ -2,7 +2,7 @@
 // are, so nothing is laid out again, and screen readers hear nothing of it. Browsers without it tint the stretch alone.
 const drawn = globalThis.CSS?.highlights && new Highlight();
 if (drawn) CSS.highlights.set("word", drawn);
-let shown = {}; // {stretch, words, word}: of the stretch being said
+let shown = { words: [] }; // {stretch, words, word}: of the stretch being said
 
 /** When each word of a stretch begins, and where its letters stand; none where the times of words are not known. */
 function wordsOf(stretch) {
