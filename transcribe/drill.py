@@ -3,6 +3,8 @@
 import http.cookiejar
 import json
 import re
+import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -110,6 +112,17 @@ class Drill:
             "JOIN jobs_run r ON r.id = w.run_id WHERE r.job_id = %s ORDER BY w.index, s.index"
         )
         return [str(row[0]) for row in self.rows(query, job)]
+
+    def faults(self) -> list[tuple[str, list[str]]]:
+        """What `manage.py check_integrity` calls wrong: codes with ids. Raises RuntimeError where it could not ask."""
+        command = [sys.executable, "manage.py", "check_integrity", "--deep", "--json"]
+        done = subprocess.run(command, env=self.stack.environment(), capture_output=True, text=True, check=False)
+        if not done.stdout:
+            raise RuntimeError(done.stderr)
+        answer = json.loads(done.stdout)
+        if answer["temporal"] != "asked":
+            raise RuntimeError("Temporal was not asked")
+        return [(fault["code"], fault["ids"]) for fault in answer["faults"]]
 
     def wait_for_windows(self, job: str, count: int, seconds: float = 300) -> None:
         self.wait(lambda: self.done_windows(job) >= count, f"{count} windows of {job}", seconds)

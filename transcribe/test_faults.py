@@ -306,3 +306,11 @@ def test_one_worker_with_two_models_serves_the_runs_of_both(drill: Drill, tmp_pa
         [[model, task, worker]] = drill.rows(heard_by, job)
         assert (model, task, worker.rpartition(":")[2]) == (name, "translate", str(process.pid))
         assert "Translated into English" in drill.get(f"/jobs/{job}/")
+
+
+def test_after_all_of_it_rows_files_and_temporal_agree(drill: Drill) -> None:
+    assert drill.faults() == []
+    job = drill.upload(SAMPLES / "english.mp3")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    (drill.stack.data / "media" / "jobs" / job / "source").unlink()
+    assert drill.faults() == [("file_missing", [job])]
