@@ -147,6 +147,7 @@ def serve(media: Path, port: int, given: Mapping[str, str] | None = None) -> Ite
     """uvicorn on the test database, with the limits of these tests; what is `given` wins."""
     environment = os.environ | {
         "DATABASE_URL": database_of_this_run(),
+        "PGAPPNAME": f"web {port}",  # tells its connections from those of the tests and of other servers
         "MEDIA_ROOT": str(media),
         "UPLOAD_LIMIT_BYTES": str(LIMIT),
         "HEAD_SECONDS": str(HEAD_SECONDS),
