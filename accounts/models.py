@@ -87,6 +87,7 @@ class AuditEvent(models.Model):
         DOWNLOADED = "downloaded", _("downloaded")
         PLAYED = "played", _("listened")
         DELETED = "deleted", _("deleted")
+        INFECTED = "infected", _("virus found")
         ADMINISTERED = "administered", _("changed by an operator")
 
     at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)

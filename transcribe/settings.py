@@ -34,6 +34,12 @@ DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person, by each web process
 OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their clients give up after 600
 
+# --- Virus scan -----------------------------------------------------------------------------------------------------
+CLAMD_ADDRESS = env.address("CLAMD_ADDRESS")  # HOST:PORT, or the path of a Unix socket; empty: nothing is scanned
+# Where the scanner is away, or refuses a file: it is waited for, the run fails; or both go on, with a warning.
+SCAN_POLICY = env.choice("SCAN_POLICY", "required", ("required", "best_effort"))
+CLAMD_SILENCE_SECONDS = env.number("CLAMD_SILENCE_SECONDS", 900, minimum=1)  # more than clamd's MaxScanTime
+
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
 # Each a name that openai-whisper knows, the path of a checkpoint, or NAME=PATH. Workers offer all; the first one, or
