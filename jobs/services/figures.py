@@ -1,4 +1,4 @@
-"""How the work stands, in numbers: read for the metrics and for the administration. One query each; no ids, no names."""
+"""How the work stands, in numbers, for the metrics and the administration. One query each; no ids, no names."""
 
 from dataclasses import dataclass
 from datetime import timedelta
