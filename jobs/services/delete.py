@@ -7,6 +7,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from jobs.errors import Conflict
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Job
 from jobs.services.cancel import cancel
@@ -27,4 +28,5 @@ def delete(job: Job, by: User | None = None) -> None:
         Job.objects.filter(pk=job.pk).update(current_run=None)
         if Job.objects.filter(pk=job.pk).delete()[0]:
             audit.note(audit.Kind.DELETED, by, job.pk)
+    reach(Point.DELETED_LEFT)
     remove_recording(job)

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import audit
+from jobs.failpoints import Point, reach
 from jobs.models import Job, Run
 from jobs.services.files import remove_recording, remove_samples
 from jobs.services.moves import move
@@ -25,6 +26,7 @@ def finish(run_id: UUID, *, attempt: int, worker: str) -> bool:
         run_id, RunState.SUCCEEDED, attempt=attempt, worker=worker, report=report_of(run)
     )
     if won or run.state == RunState.SUCCEEDED:
+        reach(Point.SUCCEEDED_LEFT)
         remove_samples(run)
         return True
     return False
@@ -41,6 +43,7 @@ def fail(run_id: UUID, *, reason: str, detail: str, worker: str = "") -> bool:
     if run is None:
         return False
     if run.state == RunState.FAILED:
+        reach(Point.FAILED_LEFT)
         remove_samples(run)
         if run.reason in REFUSALS:
             remove_recording(run.job)
