@@ -5,6 +5,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from transcribe import env
+from transcribe.watching.logs import logging_settings
+from worker.lines import FORMATS
 from worker.model import named
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -221,12 +223,12 @@ STORAGES = {
 TAILWIND_APP_NAME = "transcribe.theme"
 
 # --- Logs: job id and run, never tokens, file names or transcript text ----------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s:%(request_name)s %(message)s"}},
-    "filters": {"request": {"()": "transcribe.request_id.NamesRequest"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}},  # it tells every address it calls
-}
+LOG_FORMAT = env.choice("LOG_FORMAT", "text" if EMBEDDED else "json", FORMATS)  # json: one object a line
+LOGGING = logging_settings(LOG_FORMAT, env.text("LOG_LEVEL", "INFO"))
+
+# --- Metrics --------------------------------------------------------------------------------------------------------
+# Who sends this token reads /metrics; without one, programs on the same machine alone.
+METRICS_TOKEN = env.secret("METRICS_TOKEN") if env.text("METRICS_TOKEN", "") else ""
+# Where a worker shows its own, and where the Temporal SDK in it shows its: host:port each; empty: nowhere.
+WORKER_METRICS_ADDRESS = env.text("WORKER_METRICS_ADDRESS", "" if EMBEDDED else "127.0.0.1:9464")
+TEMPORAL_METRICS_ADDRESS = env.text("TEMPORAL_METRICS_ADDRESS", "")
