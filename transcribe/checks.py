@@ -19,7 +19,7 @@ MAKE_ONE = 'Make one: python -c "import secrets; print(secrets.token_urlsafe(48)
 
 def check_production(**_: object) -> list[CheckMessage]:
     """Nothing in embedded mode, which is for 127.0.0.1 alone."""
-    return [] if settings.EMBEDDED else [*_secrets(), *_addresses()]
+    return [] if settings.EMBEDDED else [*_secrets(), *_addresses(), *_faults()]
 
 
 def refuse_unsafe() -> None:
@@ -51,6 +51,12 @@ def _addresses() -> Iterator[Error]:
         if urlsplit(origin).scheme != "https":
             hint = "Pages of production are served by https alone: write https://."
             yield Error(f"CSRF_TRUSTED_ORIGINS has {origin}, which is not https.", hint=hint, id="transcribe.E006")
+
+
+def _faults() -> Iterator[Error]:
+    if settings.FAILPOINTS:
+        hint = "It makes processes end in the middle of their work, for tests: leave FAILPOINTS out."
+        yield Error("FAILPOINTS is set in production.", hint=hint, id="transcribe.E007")
 
 
 def _guessable(secret: str) -> bool:

@@ -58,6 +58,7 @@ CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 5, minimum=0)  # then 
 WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for a batch in the engine
 ENGINE_MODE = env.choice("ENGINE_MODE", "fast", ("fast", "exact"))  # exact: openai-whisper's tokens, about half as fast
 ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as many as cores and memory allow
+FAILPOINTS = env.text("FAILPOINTS", "")  # a folder, for fault tests alone, see jobs.failpoints
 
 # --- Django ---------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from jobs.failpoints import Point, reach
 from jobs.models import Job, Run, Window
 from jobs.services import begin, plan, windows
 from jobs.services.finish import fail, finish
@@ -99,7 +100,9 @@ class Activities:
             if not run.windows.to_hear().exists():
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
+                reach(Point.DECODED)
                 plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
+            reach(Point.PLANNED)
             return self._inspection(run)
 
     def _inspection(self, run: Run) -> contract.Inspection:
@@ -145,6 +148,7 @@ class Activities:
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
     def transcribe_span(self, ref: contract.SpanRef) -> None:
+        reach(Point.BEFORE_SPAN)
         run = self._open_run(ref.run_id)
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
@@ -159,8 +163,10 @@ class Activities:
     @guarded
     def finish_run(self, ref: contract.RunRef) -> None:
         attempt, run_id = activity.info().attempt, UUID(ref.run_id)
+        reach(Point.BEFORE_FINISH)
         if not finish(run_id, attempt=attempt, worker=self.presence.name):
             raise Stopped
+        reach(Point.FINISHED)
 
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
@@ -203,8 +209,10 @@ class Activities:
                     "What was heard before it is kept.",
                 ) from None
             return
+        reach(Point.HEARD)
         if not windows.commit_windows(run.pk, _by_window(heard, speech_path(run))):
             raise Stopped
+        reach(Point.WINDOWS_COMMITTED)
         activity.heartbeat()
 
 

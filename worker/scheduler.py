@@ -24,6 +24,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from jobs.failpoints import Point, reach
 from jobs.models import Run, Worker
 from jobs.services import admit as admission
 from jobs.services.cancel import finish_cancel
@@ -114,6 +115,7 @@ class Scheduler:
             heartbeat_seconds=settings.HEARTBEAT_TIMEOUT_SECONDS,
             spans_at_once=max(1, slots.get(run.model, 1)),
         )
+        reach(Point.BEFORE_WORKFLOW)
         # Already started: it ran and closed; if its run is still open, repair sees to it.
         with suppress(WorkflowAlreadyStartedError):
             await self._client.start_workflow(
@@ -125,6 +127,7 @@ class Scheduler:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 rpc_timeout=RPC_TIMEOUT,
             )
+        reach(Point.AFTER_WORKFLOW)
 
     async def _tell_slots(self) -> None:
         """Runs under way spread over workers that came later, and hold back for others when some went."""

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.models import User
 from jobs.errors import Conflict
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Job
 from jobs.services.cancel import cancel
@@ -25,7 +26,7 @@ def delete(job: Job, by: User | None = None) -> None:
     with transaction.atomic():
         _lock_runs(job)
         _remove_rows(job, by)
-    remove_recording(job)
+    _remove_files(job)
 
 
 def delete_by_itself(job: Job, due: QuerySet[Job], why: str) -> bool:
@@ -40,7 +41,7 @@ def delete_by_itself(job: Job, due: QuerySet[Job], why: str) -> bool:
         if job.runs.exclude(state__in=FINAL).exists():  # asked behind the lock, which a new run waits for
             return False
         _remove_rows(job, None, why)
-    remove_recording(job)
+    _remove_files(job)
     return True
 
 
@@ -54,3 +55,8 @@ def _remove_rows(job: Job, by: User | None, why: str = "") -> None:
     Job.objects.filter(pk=job.pk).update(current_run=None)
     if Job.objects.filter(pk=job.pk).delete()[0]:
         audit.note(audit.Kind.DELETED, by, job.pk, why)
+
+
+def _remove_files(job: Job) -> None:
+    reach(Point.DELETED_LEFT)
+    remove_recording(job)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from jobs.failpoints import Point, reach
 from jobs.models import Run
 from jobs.services.files import remove_recording, remove_samples
 from jobs.services.moves import move
@@ -21,6 +22,7 @@ def finish(run_id: UUID, *, attempt: int, worker: str) -> bool:
         run_id, RunState.SUCCEEDED, attempt=attempt, worker=worker, report=report_of(run)
     )
     if won or run.state == RunState.SUCCEEDED:
+        reach(Point.SUCCEEDED_LEFT)
         remove_samples(run)
         return True
     return False
@@ -33,6 +35,7 @@ def fail(run_id: UUID, *, reason: str, detail: str, worker: str = "") -> bool:
     if run is None:
         return False
     if run.state == RunState.FAILED:
+        reach(Point.FAILED_LEFT)
         remove_samples(run)
         if run.reason in REFUSALS:
             remove_recording(run.job)

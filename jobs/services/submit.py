@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts import audit
 from jobs.errors import Conflict
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Job, Run, RunEvent, Upload
 from jobs.services.offers import default_model
@@ -27,6 +28,7 @@ def submit(upload_id: UUID, *, sha256: str, options: Options) -> Job:
     repeat. Raises Conflict when the upload is gone (expired or aborted meanwhile).
     """
     job = _make(upload_id, sha256, options)
+    reach(Point.RECORDING_COMMITTED)
     with suppress(OSError):  # one name is left: a recording; the other goes with the upload's row
         Upload(pk=upload_id).path.unlink(missing_ok=True)
     return job
