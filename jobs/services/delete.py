@@ -16,6 +16,7 @@ from jobs.live import announce
 from jobs.models import Job
 from jobs.services.cancel import cancel
 from jobs.services.files import remove_recording
+from jobs.services.locks import lock_runs
 from jobs.states import FINAL
 
 
@@ -24,7 +25,7 @@ def delete(job: Job, by: User | None = None) -> None:
     with suppress(Conflict):  # it had ended
         cancel(job)
     with transaction.atomic():
-        _lock_runs(job)
+        lock_runs(job.pk)
         _remove_rows(job, by)
     _remove_files(job)
 
@@ -35,7 +36,7 @@ def delete_by_itself(job: Job, due: QuerySet[Job], why: str) -> bool:
     What a person does at the same moment (keep it, run it again) comes before or after it, and is never undone.
     """
     with transaction.atomic():
-        _lock_runs(job)
+        lock_runs(job.pk)
         if due.select_for_update(of=("self",)).filter(pk=job.pk).first() is None:
             return False
         if job.runs.exclude(state__in=FINAL).exists():  # asked behind the lock, which a new run waits for
@@ -43,11 +44,6 @@ def delete_by_itself(job: Job, due: QuerySet[Job], why: str) -> bool:
         _remove_rows(job, None, why)
     _remove_files(job)
     return True
-
-
-def _lock_runs(job: Job) -> None:
-    """Before the job, as every commit of windows does: the other order could deadlock with one."""
-    list(job.runs.select_for_update().values_list("pk"))
 
 
 def _remove_rows(job: Job, by: User | None, why: str = "") -> None:

@@ -8,6 +8,7 @@ from accounts import audit
 from accounts.models import User
 from jobs.live import announce
 from jobs.models import Job
+from jobs.services.locks import lock_runs
 
 
 def keep(job: Job, by: User | None) -> None:
@@ -23,6 +24,7 @@ def give_free(job: Job, by: User | None) -> None:
 def _set(job: Job, by: User | None, *, kept: bool) -> None:
     anew = Case(When(idle_since=None, then=None), default=Value(timezone.now()))
     with transaction.atomic():
+        lock_runs(job.pk)
         changed = Job.objects.filter(pk=job.pk, protected=not kept).update(
             protected=kept, idle_since=F("idle_since") if kept else anew
         )
