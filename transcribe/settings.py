@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "tailwind",
     "transcribe.theme",
     "transcribe.embedded",
+    "transcribe.preflight",
     "accounts",
     "jobs",
     "worker",
