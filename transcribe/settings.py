@@ -35,6 +35,8 @@ DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is adm
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person, by each web process
 OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their clients give up after 600
+# A recording is deleted so long after its last run; 0: kept for ever. More is a thousand years: dates have an end.
+RETENTION_DAYS = min(env.number("RETENTION_DAYS", 0), 365_000)
 
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
@@ -77,6 +79,7 @@ INSTALLED_APPS = [
     "tailwind",
     "transcribe.theme",
     "transcribe.embedded",
+    "transcribe.preflight",
     "accounts",
     "jobs",
     "worker",
