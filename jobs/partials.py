@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -120,6 +121,7 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
         "history": _history(run) if run else [],
         "earlier": list(job.runs.exclude(pk=run.pk).order_by("-number")[:EARLIER_SHOWN]) if run else [],
         "player": player_of(job),
+        "retention_days": settings.RETENTION_DAYS,
         "formats": exports.FORMATS,
     }
 
