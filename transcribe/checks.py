@@ -30,9 +30,9 @@ def refuse_unsafe() -> None:
 
 
 def _secrets() -> Iterator[Error]:
-    if _guessable(settings.SECRET_KEY):
+    if guessable(settings.SECRET_KEY):
         yield Error("SECRET_KEY is from an example or can be guessed.", hint=MAKE_ONE, id="transcribe.E001")
-    if settings.OIDC_ISSUER and _guessable(settings.OIDC_CLIENT_SECRET):
+    if settings.OIDC_ISSUER and guessable(settings.OIDC_CLIENT_SECRET):
         hint = "Copy the provider's own, or make a new one there."
         yield Error("OIDC_CLIENT_SECRET is from an example or can be guessed.", hint=hint, id="transcribe.E002")
     if settings.DEBUG:
@@ -59,5 +59,6 @@ def _faults() -> Iterator[Error]:
         yield Error("FAILPOINTS is set in production.", hint=hint, id="transcribe.E007")
 
 
-def _guessable(secret: str) -> bool:
+def guessable(secret: str) -> bool:
+    """Whether it is short, of few characters, or looks like an example's."""
     return len(secret) < 32 or len(set(secret)) < DISTINCT or EXAMPLES.search(secret) is not None

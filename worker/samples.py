@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,11 @@ def speech_path(run: Run) -> Path:
     return run.samples_path.with_suffix(".speech")
 
 
-def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
-    """Cut the speech, or that of the part to hear again, into windows, batches and spans, and store them."""
+def plan_windows(run: Run, prepared: Prepared, *, speed: float, notes: Sequence[Mapping[str, str]] = ()) -> None:
+    """Cut the speech, or that of the part to hear again, into windows, batches and spans, and store them.
+
+    `notes` are warnings besides those of decoding.
+    """
     if prepared.decoded is None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
@@ -61,7 +64,7 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         run.pk,
         duration=prepared.decoded.duration,
         windows=[PlannedWindow(start=w.start, end=w.end, span=w.span, batch=w.batch) for w in cut],
-        warnings=[{"code": w.code, "detail": w.detail} for w in prepared.decoded.warnings],
+        warnings=[*map(dict, notes), *({"code": w.code, "detail": w.detail} for w in found.warnings)],
     )
     if not stored:
         remove_samples(run)  # whoever ended the run has looked for them already
@@ -101,7 +104,10 @@ def _one_decoder(path: Path, watch: Watch) -> Iterator[None]:
     touched, since = 0.0, time.monotonic()
     while (file := _locked(path)) is None:
         watch.wait()
-        last = path.stat().st_mtime if path.exists() else 0.0
+        try:
+            last = path.stat().st_mtime
+        except FileNotFoundError:
+            continue
         if last != touched:
             touched, since = last, time.monotonic()
         elif time.monotonic() - since > settings.HEARTBEAT_TIMEOUT_SECONDS:
