@@ -29,6 +29,7 @@ from jobs.models import Run, Worker
 from jobs.services import admit as admission
 from jobs.services.cancel import finish_cancel
 from jobs.services.finish import fail
+from jobs.services.retention import delete_due
 from jobs.services.sweep import sweep
 from jobs.services.turns import Turns, under_way
 from jobs.states import RunState
@@ -56,6 +57,7 @@ class Scheduler:
         self._client = client
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._repaired_at = self._swept_at = float("-inf")
+        self._some_due = True  # recordings whose time is over; they go in slices, one a look
         self._told: dict[str, int] = {}  # slots of each model, as the workflows under way know them
         self._stopped = False
 
@@ -95,7 +97,9 @@ class Scheduler:
             self._repaired_at = time.monotonic()
         if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
             await self._in_thread(sweep)
-            self._swept_at = time.monotonic()
+            self._swept_at, self._some_due = time.monotonic(), True
+        if self._some_due:
+            self._some_due = (await self._in_thread(delete_due)).more
 
     async def _admit(self) -> None:
         for run in await self._in_thread(runs_to_admit):

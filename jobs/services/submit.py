@@ -63,8 +63,8 @@ def add_run(job: Job, options: Options, run_id: UUID | None = None, **fields: An
     run = Run(job=job, number=number, options=options.as_json(), model=model, **fields)
     run.pk = run_id or run.pk
     run.save(force_insert=True)
-    Job.objects.filter(pk=job.pk).update(current_run=run)
-    job.current_run = run
+    Job.objects.filter(pk=job.pk).update(current_run=run, idle_since=None)
+    job.current_run, job.idle_since = run, None
     RunEvent.objects.create(run=run, state=RunState.QUEUED)
     announce(job.pk, wake=True)
     return run
