@@ -25,6 +25,7 @@ WORKERS = ("worker", "worker 2")
 FEW_SECONDS = 2
 DONE = "SELECT count(*) FROM jobs_window WHERE done_at IS NOT NULL"
 BORN = "SELECT 1 FROM jobs_worker WHERE pid = %s AND ended_at IS NULL AND started_at > to_timestamp(%s)"
+AT_WORK = "SELECT 1 FROM jobs_worker WHERE pid = %s AND runs <> '[]' AND seen_at > now() - interval '10 s'"
 # Rows of the dead stay for a day; a process id may come again.
 IN_HAND = (
     "SELECT r.id::text, (SELECT count(*) FROM jobs_window w WHERE w.run_id = r.id AND w.done_at IS NOT NULL) "
@@ -93,11 +94,14 @@ class Surgeon:
         self._drill, self._book = drill, book
         self.open: list[Wound] = []
 
-    def victim(self, kill: Kill) -> str | None:
-        """The part to kill, once it is whole; of the workers the other one where the chosen one is not back yet."""
+    def victim(self, kill: Kill, at_work: bool) -> str | None:
+        """The part to kill, once it is whole; of the workers one that has something in its hands, where `at_work`."""
         names = (WORKERS[kill.nth], *WORKERS) if kill.kind == "worker" else (kill.kind,)
         hurt = {wound.name for wound in self.open if wound.back is None}
-        return next((name for name in names if name not in hurt and self._process(name).poll() is None), None)
+        whole = [name for name in names if name not in hurt and self._process(name).poll() is None]
+        if kill.kind == "worker" and at_work:
+            whole = [name for name in whole if self._ask(AT_WORK, self._process(name).pid)]
+        return next(iter(whole), None)
 
     def strike(self, kill: Kill, name: str) -> None:
         """SIGKILL; its supervisor starts another after a second."""
