@@ -95,7 +95,10 @@ class Surgeon:
         self.open: list[Wound] = []
 
     def victim(self, kill: Kill, at_work: bool) -> str | None:
-        """The part to kill, once it is whole; of the workers one that has something in its hands, where `at_work`."""
+        """The part to kill, once it is whole; of the workers one that has something in its hands, where `at_work`, and
+        once the work of the one before has moved: else nothing would, where starting takes longer than the pauses."""
+        if kill.kind == "worker" and any(wound.kill.kind == "worker" and wound.moved is None for wound in self.open):
+            return None
         names = (WORKERS[kill.nth], *WORKERS) if kill.kind == "worker" else (kill.kind,)
         hurt = {wound.name for wound in self.open if wound.back is None}
         whole = [name for name in names if name not in hurt and self._process(name).poll() is None]
