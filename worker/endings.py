@@ -37,6 +37,11 @@ def leaving() -> ApplicationError:
     return ApplicationError("the worker is stopping", type="leaving", category=ApplicationErrorCategory.BENIGN)
 
 
+def scanner_away() -> ApplicationError:
+    """The virus scanner does not answer, which says nothing about the recording: tried again without end."""
+    return ApplicationError("no virus scanner", type="scanner_away", category=ApplicationErrorCategory.BENIGN)
+
+
 def failed(error: Exception, attempt: int) -> ApplicationError:
     """What was not foreseen gets a few tries and then an end."""
     if isinstance(error, EngineRefused) and error.code in CHOSEN_WRONG:

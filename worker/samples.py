@@ -1,7 +1,7 @@
 """The samples of a run: decoded once, shared by its spans, made again when missing."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,11 @@ def speech_path(run: Run) -> Path:
     return run.samples_path.with_suffix(".speech")
 
 
-def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
-    """Cut the speech, or that of the part to hear again, into windows, batches and spans, and store them."""
+def plan_windows(run: Run, prepared: Prepared, *, speed: float, notes: Sequence[Mapping[str, str]] = ()) -> None:
+    """Cut the speech, or that of the part to hear again, into windows, batches and spans, and store them.
+
+    `notes` are warnings besides those of decoding.
+    """
     if prepared.decoded is None:
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
@@ -56,7 +59,7 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float) -> None:
         run.pk,
         duration=prepared.decoded.duration,
         windows=[PlannedWindow(start=w.start, end=w.end, span=w.span, batch=w.batch) for w in cut],
-        warnings=[{"code": w.code, "detail": w.detail} for w in prepared.decoded.warnings],
+        warnings=[*map(dict, notes), *({"code": w.code, "detail": w.detail} for w in found.warnings)],
     )
     if not stored:
         remove_samples(run)  # whoever ended the run has looked for them already

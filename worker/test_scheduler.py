@@ -332,6 +332,32 @@ def test_postgres_looks_after_the_session_that_holds_the_lock() -> None:
 
 
 @committed
+def test_recordings_whose_time_is_over_go_a_slice_each_look(
+    alice: User, make_job: MakeJob, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a great many of them hold up nothing else; also without a Temporal."""
+    settings.RETENTION_DAYS = 30
+    monkeypatch.setattr("jobs.services.retention.AT_ONCE", 2)
+    for days in (29, 31, 31, 31):
+        make_job(alice, state="succeeded", finished_at=timezone.now() - timedelta(days=days))
+    left = []
+
+    async def look(scheduler: Scheduler) -> None:
+        for _ in range(3):
+            await scheduler.tick()
+            left.append(await asyncio.to_thread(_jobs_there))
+
+    Drive(NOBODY)._run(look)
+    assert left == [2, 1, 1]
+
+
+def _jobs_there() -> int:
+    count = Job.objects.count()
+    connection.close()
+    return count
+
+
+@committed
 def test_told_to_stop_it_finishes_its_look_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
 

@@ -15,6 +15,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.sweep import sweep as sweep_accounts
+from jobs.failpoints import Point, reach
 from jobs.models import Job, Run, Upload
 from jobs.states import OPEN
 
@@ -55,6 +56,7 @@ def _expire(upload: Upload) -> bool:
     if _is_written(path):
         return False
     upload.delete()
+    reach(Point.EXPIRED_LEFT)
     path.unlink(missing_ok=True)
     return True
 
