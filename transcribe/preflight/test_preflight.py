@@ -19,8 +19,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from accounts.models import User
 from jobs.models import Checkpoint, Job
-from transcribe import refusing
-from transcribe.preflight import clock, configuration, disk, engine, folder, postgres, sandbox, temporal
+from transcribe import clamav, refusing
+from transcribe.preflight import clock, configuration, disk, engine, folder, postgres, sandbox, scanner, temporal
 from transcribe.preflight.findings import Finding, Result, looked
 from transcribe.serving import ROOT, database_of_this_run, free_port
 from worker import model
@@ -69,6 +69,17 @@ def manage(*words: str, **given: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         line, cwd=ROOT, env=os.environ | given, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def test_a_scanner_that_is_named_must_answer_unless_uploads_go_on_without_it(settings: Any) -> None:
+    assert results(scanner.clamd()) == [OK]
+    with clamav.lying(lambda _link: None) as address:
+        settings.CLAMD_ADDRESS = address
+        assert results(scanner.clamd()) == [OK]
+    settings.CLAMD_ADDRESS = f"127.0.0.1:{free_port()}"
+    assert only(scanner.clamd())[0] == FAILED
+    settings.SCAN_POLICY = "best_effort"
+    assert results(scanner.clamd()) == [WARNING]
 
 
 def test_a_look_that_breaks_off_is_a_failure_and_the_others_go_on() -> None:
