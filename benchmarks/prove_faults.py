@@ -130,9 +130,7 @@ def main() -> int:
     healed = folder / "healed.jsonl"
     known = {one["number"] for one in _read(healed)}
     counts = dict(zip(COUNTS, options.counts, strict=True))
-    kills = [
-        kill for kill in plan(options.seed, counts, options.pause) if kill.number not in {k["number"] for k in known}
-    ]
+    kills = [kill for kill in plan(options.seed, counts, options.pause) if kill.number not in known]
     samples = _samples(folder)
     book = Book(folder)
     points = folder / "failpoints"
