@@ -1,4 +1,4 @@
-"""The virus scanner, where one is named: it answers as clamd does."""
+"""The virus scanner, where one is set: recordings wait for it, or go on without, as SCAN_POLICY says."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,16 @@ from worker.clamd import ScannerAway, ping
 
 
 def clamd() -> Iterator[Finding]:
-    where, required = settings.CLAMD_ADDRESS, settings.SCAN_POLICY == "required"
+    where = settings.CLAMD_ADDRESS
     if not where:
-        yield ok("Uploads are not scanned for viruses.")
+        yield ok("None is set: recordings are not scanned.")
         return
     try:
         ping(where)
-    except ScannerAway as away:
-        said, fix = f"No virus scanner answers at {where}: {away}.", "Start ClamAV, or correct CLAMD_ADDRESS."
-        yield failed(said, fix) if required else warning(said, fix)
+    except ScannerAway as error:
+        required = settings.SCAN_POLICY == "required"
+        then = "recordings wait for it" if required else "recordings go on unscanned"
+        say = failed if required else warning
+        yield say(f"clamd does not answer at {where} ({error}): {then}.", "Start it, or correct CLAMD_ADDRESS.")
     else:
-        yield ok(f"The virus scanner answers at {where}.")
+        yield ok(f"clamd answers at {where}.")
