@@ -38,6 +38,12 @@ OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their
 # A recording is deleted so long after its last run; 0: kept for ever. More is a thousand years: dates have an end.
 RETENTION_DAYS = min(env.number("RETENTION_DAYS", 0), 365_000)
 
+# --- Virus scan -----------------------------------------------------------------------------------------------------
+CLAMD_ADDRESS = env.address("CLAMD_ADDRESS")  # HOST:PORT, or the path of a Unix socket; empty: nothing is scanned
+# Where the scanner is away, or refuses a file: it is waited for, the run fails; or both go on, with a warning.
+SCAN_POLICY = env.choice("SCAN_POLICY", "required", ("required", "best_effort"))
+CLAMD_SILENCE_SECONDS = env.number("CLAMD_SILENCE_SECONDS", 900, minimum=1)  # more than clamd's MaxScanTime
+
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
 # Each a name that openai-whisper knows, the path of a checkpoint, or NAME=PATH. Workers offer all; the first one, or
@@ -123,12 +129,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A database host that vanishes without a word is noticed: the system's own limits are hours, and heartbeats wait too.
 SILENCE_LIMITS = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# So is a process that stands still in a transaction: others wait for its locks. 0: never ended.
+DATABASE_TRANSACTION_SECONDS = env.number("DATABASE_TRANSACTION_SECONDS", 30)
 
 
 def _database(url: str) -> dict[str, object]:
     """DATABASE_URL as Django wants it; `?host=` may name the folder of a Unix socket."""
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    still = f"-c idle_in_transaction_session_timeout={DATABASE_TRANSACTION_SECONDS}s"
     return {
         "ENGINE": "transcribe.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -137,7 +146,7 @@ def _database(url: str) -> dict[str, object]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **SILENCE_LIMITS, **query},
+        "OPTIONS": {"connect_timeout": 5, "options": still, **SILENCE_LIMITS, **query},
     }
 
 

@@ -29,6 +29,7 @@ from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows, speech_path
+from worker.scan import first_stage, scan_recording
 from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
@@ -79,7 +80,8 @@ class Activities:
     presence: Presence
 
     def __post_init__(self) -> None:
-        self._decoding = threading.Lock()  # one decode at a time for each worker
+        # One of each at a time for each worker: clamd stores all that it is being sent.
+        self._decoding, self._scanning = threading.Lock(), threading.Lock()
 
     @property
     def queue(self) -> str:
@@ -103,16 +105,21 @@ class Activities:
     def inspect(self, ref: contract.RunRef) -> contract.Inspection:
         run_id = UUID(ref.run_id)
         with self.presence.working(run_id):
-            if not begin.begin(run_id, attempt=activity.info().attempt, worker=self.presence.name):
+            attempt = activity.info().attempt
+            if not begin.begin(run_id, attempt=attempt, worker=self.presence.name, stage=first_stage()):
                 raise Stopped
             run = Run.objects.select_related("job").get(pk=run_id)
             lines.about(job=str(run.job_id))
             watch = Watch(run_id)
             if not run.windows.to_hear().exists():
+                with watch.waiting_for(self._scanning):
+                    notes = scan_recording(run, watch, functools.partial(self._turn_to, run))
+                self._turn_to(run, begin.PREPARING)
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
                 reach(Point.DECODED)
-                plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
+                speed = offered_speed(run.model)  # which may not be this worker's
+                plan_windows(run, decoded, speed=speed, notes=notes)
             reach(Point.PLANNED)
             return self._inspection(run)
 
@@ -197,6 +204,13 @@ class Activities:
         if not begin.enter_stage(run.pk, stage, attempt=attempt, worker=self.presence.name, detail=detail):
             raise Stopped
         return Watch(run.pk)
+
+    def _turn_to(self, run: Run, stage: str) -> bool:
+        """Say what it does now; whether that is news."""
+        if self._open_run(str(run.pk)).stage == stage:
+            return False
+        self._enter(run, stage)
+        return True
 
     def _check_weights(self, run: Run) -> None:
         """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
