@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
@@ -60,11 +60,11 @@ def guarded[A: OfRun, R](body: Callable[["Activities", A], R]) -> Callable[["Act
         except Exception as error:
             ending = failed(error, activity.info().attempt)
             if ending.type == INTERNAL:
-                # Postgres quotes the row in its message, and the row may hold the transcript.
-                where = None if isinstance(error, DatabaseError) else error
                 name = type(error).__name__
-                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=where)
-            raise ending from None  # the history keeps causes with their messages, and such a message may hold the row
+                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=error)
+            # Postgres quotes the row in its message, and the row may hold the transcript: the log leaves such messages
+            # out (`worker.lines`), while the history would keep the cause with its own.
+            raise ending from None
         finally:
             lines.about_nothing()
             close_old_connections()
