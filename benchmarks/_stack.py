@@ -20,9 +20,11 @@ NAMED = "SELECT 1 FROM jobs_worker WHERE runs::text LIKE %s AND ended_at IS NULL
 
 
 @contextmanager
-def stack(model: Path = DEMO, lines: list[str] | None = None, **settings: object) -> Iterator[Drill]:
+def stack(
+    model: Path = DEMO, lines: list[str] | None = None, data: Path | None = None, **settings: object
+) -> Iterator[Drill]:
     """A stack of its own with these settings (environment variables), and a person who is signed in. `lines` gets what
-    its processes say."""
+    its processes say. `data`: a folder to go on with; by default one of its own that goes with it."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: str(value) for name, value in settings.items()})
 
@@ -32,7 +34,7 @@ def stack(model: Path = DEMO, lines: list[str] | None = None, **settings: object
         if "WARNING" in line or "ERROR" in line:
             print(f"  {line}", flush=True)
 
-    drill = Drill(places.scratch(), say=say)
+    drill = Drill(data or places.scratch(), say=say)
     drill.stack.given["WHISPER_MODEL"] = str(model)
     try:
         drill.start()

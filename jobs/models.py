@@ -73,6 +73,8 @@ class Job(models.Model):
         "jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("current transcription")
     )
     protected = models.BooleanField(_("kept"), default=False)  # no retention deletes it
+    # when its last run ended, or when it was last given free again; null: a run is open. See `jobs.services.retention`
+    idle_since = models.DateTimeField(_("at rest since"), null=True)
     # grows with every announcement; stale fragments are dropped by it
     revision = models.BigIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
@@ -82,7 +84,12 @@ class Job(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("recording"), _("recordings")
         permissions = [("see_titles", "Can see and search the titles of all recordings")]
-        indexes = [models.Index(fields=["owner", "-created_at"]), models.Index(fields=["-created_at"])]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["-created_at"]),
+            # what retention may delete, the oldest first: however many are kept, none of those is read for it
+            models.Index(fields=["idle_since", "id"], condition=models.Q(protected=False), name="jobs_job_not_kept"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

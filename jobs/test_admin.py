@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from jobs.models import Checkpoint, Job, Run, RunEvent, Segment, Upload, Window, Worker
 from jobs.services.options import Options
 from jobs.speaking import speak
@@ -114,7 +114,7 @@ def test_staff_without_the_right_see_nothing(staff: Callable[..., Client], job: 
     assert "overview" not in index
 
 
-@pytest.mark.parametrize("action", ["run_again", "stop", "delete_selected"])
+@pytest.mark.parametrize("action", ["run_again", "stop", "keep", "give_free", "delete_selected"])
 def test_who_may_only_look_changes_nothing(staff: Callable[..., Client], job: Job, action: str) -> None:
     browser = staff("view_job")
     act(browser, action, job, post="yes")
@@ -197,6 +197,18 @@ def test_cancel_stops_and_tells_of_what_had_ended(
     assert told == ["2 done.", f"{job.pk}: This transcription has ended already."]
     states = [Run.objects.get(job=each).state for each in (job, waiting, busy)]
     assert states == [RunState.SUCCEEDED, RunState.CANCELLED, RunState.CANCELLING]
+
+
+def test_operators_keep_and_give_free(staff: Callable[..., Client], job: Job, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    browser = staff("view_job", "change_job")
+    for action, kept in (("keep", True), ("keep", True), ("give_free", False)):
+        assert act(browser, action, job)[-1] == "1 done."
+        assert Job.objects.get().protected is kept
+    noted = AuditEvent.objects.filter(kind__in=["kept", "given_free"]).order_by("pk").values_list("kind", "name")
+    assert list(noted) == [("kept", "dana"), ("given_free", "dana")]
+    page = browser.get(address(Job, "change", job.pk)).content.decode()
+    assert "Deleted by itself" in page
 
 
 def test_the_page_of_a_recording_acts_too(operator: Client, alice: User, make_job: Callable[..., Job]) -> None:

@@ -24,6 +24,7 @@ from jobs.exports.segments import words_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.options import stored_options
+from jobs.services.retention import deleted_at
 from jobs.states import RunState
 
 
@@ -51,6 +52,8 @@ def _job_out(job: Job, progress: Progress) -> JobOut:
         sha256=job.sha256,
         duration=job.duration,
         created_at=job.created_at,
+        kept=job.protected,
+        deleted_at=deleted_at(job),
         state=RunState(run.state) if run else None,
         percent=100 if done else progress.percent,
         seconds_left=progress.left,

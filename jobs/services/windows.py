@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Run, Segment, Window
 from jobs.states import RunState
@@ -72,4 +73,5 @@ def commit_windows(run_id: UUID, heard: Mapping[int, Sequence[HeardSegment]]) ->
         )
         Window.objects.filter(pk__in=[w.pk for w in fresh]).update(done_at=timezone.now())
         announce(run.job_id)
+        reach(Point.TEXT_WRITTEN)
     return True

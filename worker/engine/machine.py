@@ -37,10 +37,15 @@ def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int) -> int:
     return max(1, min(cores, memory // (checkpoint_bytes * MEMORY_FOR_A_MODEL + MEMORY_FOR_A_PROCESS)))
 
 
+def has_gpu_files() -> bool:
+    """Whether a driver of a GPU is there."""
+    return any(found for pattern in GPU_FILES for found in DEVICES.glob(pattern))
+
+
 @functools.cache
 def probe() -> tuple[str, ...]:
     """The names of the GPUs that torch can use, asked of a process of its own: to load torch takes seconds."""
-    if not any(found for pattern in GPU_FILES for found in DEVICES.glob(pattern)):
+    if not has_gpu_files():
         return ()
     command = [sys.executable, "-m", "worker.engine.probe"]
     try:
