@@ -12,14 +12,30 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
 
 from benchmarks._book import Book
+from jobs.failpoints import Point, arm, is_armed
 from transcribe.drill import Drill
 
+POINT_SHARE = 0.25  # of the kills of workers are at a named place, whichever worker comes by first
+POINTS = (
+    Point.BEFORE_WORKFLOW,
+    Point.AFTER_WORKFLOW,
+    Point.DECODED,
+    Point.PLANNED,
+    Point.BEFORE_SPAN,
+    Point.HEARD,
+    Point.TEXT_WRITTEN,
+    Point.WINDOWS_COMMITTED,
+    Point.BEFORE_FINISH,
+    Point.SUCCEEDED_LEFT,
+    Point.FINISHED,
+)
 COUNTS = {"worker": 200, "web": 50, "postgres": 20, "temporal": 20}
 WORKERS = ("worker", "worker 2")
 FEW_SECONDS = 2
@@ -41,12 +57,13 @@ MOVED = (
 
 @dataclass(frozen=True)
 class Kill:
-    """The `number`th of the plan: which part, after how many seconds, and which of the workers."""
+    """The `number`th of the plan: which part, after how many seconds, and which of the workers or where."""
 
     number: int
     kind: str
     pause: float
     nth: int
+    point: Point | None = None
 
 
 def plan(seed: int, counts: Mapping[str, int], longest_pause: float) -> list[Kill]:
@@ -55,7 +72,10 @@ def plan(seed: int, counts: Mapping[str, int], longest_pause: float) -> list[Kil
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     chance.shuffle(kinds)
     pauses, workers = chance.uniform(0, longest_pause, len(kinds)), chance.integers(len(WORKERS), size=len(kinds))
-    return [Kill(n, *each) for n, each in enumerate(zip(kinds, map(float, pauses), map(int, workers), strict=True))]
+    named, which = chance.uniform(size=len(kinds)) < POINT_SHARE, chance.integers(len(POINTS), size=len(kinds))
+    points = [POINTS[w] if n and k == "worker" else None for n, w, k in zip(named, which, kinds, strict=True)]
+    drawn = zip(kinds, map(float, pauses), map(int, workers), points, strict=True)
+    return [Kill(number, *each) for number, each in enumerate(drawn)]
 
 
 @dataclass
@@ -84,14 +104,15 @@ class Wound:
     def facts(self) -> dict[str, Any]:
         """For the state file. A worker that had nothing in its hands has no `moved`."""
         moved = None if self.in_hand == {} else self.moved
-        return {"number": self.kill.number, "kind": self.kill.kind, "back": self.back, "moved": moved}
+        kill = self.kill
+        return {"number": kill.number, "kind": kill.kind, "point": kill.point, "back": self.back, "moved": moved}
 
 
 class Surgeon:
     """Kills parts of one stack and watches them heal. Used from one thread."""
 
-    def __init__(self, drill: Drill, book: Book) -> None:
-        self._drill, self._book = drill, book
+    def __init__(self, drill: Drill, book: Book, points: Path) -> None:
+        self._drill, self._book, self._points = drill, book, points
         self.open: list[Wound] = []
 
     def victim(self, kill: Kill, at_work: bool) -> str | None:
@@ -110,10 +131,29 @@ class Surgeon:
         """SIGKILL; its supervisor starts another after a second."""
         self._drill.stack.supervisor.services[name].delay = 0.0  # however often it was killed
         process = self._process(name)
-        wound = Wound(kill, name, process.pid)
         process.kill()
         process.wait()
-        self.open.append(wound)
+        self.open.append(Wound(kill, name, process.pid))
+
+    def arm(self, point: Point) -> None:
+        """The first worker that comes to this place dies there."""
+        self._alive = {name: self._process(name) for name in WORKERS}
+        for name in WORKERS:
+            self._drill.stack.supervisor.services[name].delay = 0.0
+        arm(self._points, point)
+
+    def fell(self, kill: Kill) -> bool:
+        """Whether a worker has died at the armed place, which is noted then."""
+        if kill.point is None or is_armed(self._points, kill.point):
+            return False
+        dead = [name for name, process in self._alive.items() if process.poll() is not None]
+        self.open += [Wound(kill, name, self._alive[name].pid) for name in dead]
+        return bool(dead)
+
+    def disarm(self, point: Point) -> None:
+        """Nobody came by."""
+        for file in self._points.glob(f"{point}.*"):
+            file.unlink(missing_ok=True)
 
     def look(self) -> list[Wound]:
         """Once around; those that have healed meanwhile."""

@@ -26,6 +26,7 @@ from benchmarks._report import RESULTS, Both, Goal, place, table, verdict
 from benchmarks._stack import percentile, stack
 from benchmarks._weights import cache
 from benchmarks._wounds import COUNTS, WORKERS, Kill, Surgeon, plan
+from jobs.failpoints import Point
 from transcribe.drill import SAMPLES, Drill
 from transcribe.embedded import places
 from transcribe.embedded.child import spawn
@@ -60,7 +61,8 @@ class Proof:
         for count, kill in enumerate(kills, start=1):
             name = self.whole(kill)
             self.pass_time(kill.pause)
-            self.surgeon.strike(kill, name)
+            if kill.point is None or not self.fell(kill, kill.point):
+                self.surgeon.strike(kill, name)
             if count % rest_every == 0 or count == len(kills):
                 found.append(self.rest())
                 if not found[-1].clean:
@@ -86,6 +88,17 @@ class Proof:
             if time.monotonic() > began + HEAL_SECONDS:
                 raise TimeoutError(f"{kill.kind} did not come back within {HEAL_SECONDS} s")
         return name
+
+    def fell(self, kill: Kill, point: Point) -> bool:
+        """At its place; False: no worker came by."""
+        self.surgeon.arm(point)
+        deadline = time.monotonic() + WORK_SECONDS
+        while not self.surgeon.fell(kill):
+            self.pass_time(LOOK_SECONDS)
+            if time.monotonic() > deadline:
+                self.surgeon.disarm(point)
+                return self.surgeon.fell(kill)
+        return True
 
     def note_healed(self) -> None:
         for wound in self.surgeon.look():
@@ -117,16 +130,15 @@ def main() -> int:
     healed = folder / "healed.jsonl"
     known = {one["number"] for one in _read(healed)}
     counts = dict(zip(COUNTS, options.counts, strict=True))
-    kills = [
-        kill for kill in plan(options.seed, counts, options.pause) if kill.number not in {k["number"] for k in known}
-    ]
+    kills = [kill for kill in plan(options.seed, counts, options.pause) if kill.number not in known]
     samples = _samples(folder)
     book = Book(folder)
-    with stack(data=folder / "stack", ENGINE_SLOTS=1, **TIMEOUTS) as drill:
+    points = folder / "failpoints"
+    with stack(data=folder / "stack", ENGINE_SLOTS=1, FAILPOINTS=points, **TIMEOUTS) as drill:
         second_worker(drill, folder / "worker-2.log")
         texts = undisturbed(drill, book, samples, folder / "texts.json")
         client = Client(drill, book, samples, options.seed)
-        proof = Proof(drill, book, client, Surgeon(drill, book), healed, texts, options.at_once)
+        proof = Proof(drill, book, client, Surgeon(drill, book, points), healed, texts, options.at_once)
         found = proof.go(kills, options.rest_every)
         client.stop()
     return report(options.seed, counts, _read(healed), found, book)

@@ -25,9 +25,10 @@ def looks(role: str, *, gpu: bool) -> Iterator[tuple[str, Look]]:
 
 
 def _of_worker(gpu: bool) -> Iterator[tuple[str, Look]]:
-    from transcribe.preflight import engine, sandbox, temporal  # not in the image of the web process
+    from transcribe.preflight import engine, sandbox, scanner, temporal  # not in the image of the web process
 
     yield "temporal", temporal.server
     yield "model", engine.checkpoints
     yield "gpu", partial(engine.graphics, wanted=gpu)
     yield "decode child", sandbox.decode_child
+    yield "virus scanner", scanner.clamd

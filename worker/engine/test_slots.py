@@ -183,15 +183,16 @@ def test_a_cancelled_request_that_goes_on_is_killed(
     assert slot.pid is None
 
 
-def test_a_request_that_takes_too_long_is_killed(
+def test_a_request_that_takes_too_long_is_killed_however_many_windows_it_has(
     pool: SlotPool, slot: Slot, english: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert works(slot, english)
     pid = slot.pid
     assert pid
-    monkeypatch.setattr(pool, "settings", replace(pool.settings, window_cap_seconds=0.0001))
+    monkeypatch.setattr(pool, "settings", replace(pool.settings, window_cap_seconds=0.1, cancel_grace_seconds=0.1))
+    looks = iter(range(9, -1, -1))  # two a second: a cap for each of the windows would be minutes
     with pytest.raises(EngineDied, match="longer"):
-        slot.hear(english, LONG, ENGLISH, poll=nothing)
+        slot.hear(english, LONG, ENGLISH, poll=lambda: stop() if not next(looks) else None)
     assert not is_alive(pid)
 
 
