@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from transcribe.embedded.temporal import SETTINGS
+
 ROOT = Path(__file__).resolve().parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
@@ -143,3 +145,8 @@ def test_a_program_gets_its_secrets_or_does_not_start(tmp_path: Path) -> None:
     assert run(tmp_path / "here").stdout == "[two words $HOME]\n"
     missing = run(tmp_path / "missing")
     assert (missing.returncode != 0, missing.stdout) == (True, "")
+
+
+def test_both_temporal_servers_are_told_the_same() -> None:
+    told = yaml.safe_load((ROOT / "deploy" / "temporal" / "dynamic.yaml").read_text())
+    assert SETTINGS.items() <= {name: str(rule["value"]) for name, [rule] in told.items()}.items()

@@ -173,9 +173,9 @@ class Activities:
             decode_samples(run, watch)
             self._check_weights(run)
             with self.pool.slot(watch.poll) as slot:
-                while batch := windows.next_batch(run.pk, ref.span):
+                while left := windows.batches_left(run.pk, ref.span):
                     watch.leave_at_shutdown()
-                    self._hear_batch(run, slot, batch, watch)
+                    self._hear_batch(run, slot, left[0], watch, last=len(left) == 1)
 
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
@@ -219,13 +219,13 @@ class Activities:
             raise refused("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
         plan.store_model_hash(run.pk, loaded)
 
-    def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
+    def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch, *, last: bool) -> None:
         options = options_of(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
             began = time.monotonic()
-            heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+            heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll, last=last)
             took = time.monotonic() - began
             logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), took)
         except EngineDied as death:
