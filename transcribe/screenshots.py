@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
+from transcribe import web
+
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
@@ -182,8 +184,7 @@ def served() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
-    server = subprocess.Popen([*command, "--http", "transcribe.deadlines:Http", "--log-level", "warning"], cwd=CHECKOUT)
+    server = subprocess.Popen(web.command("--port", str(port)), cwd=CHECKOUT)
     try:
         _wait(port)
         yield f"http://127.0.0.1:{port}"
