@@ -24,12 +24,9 @@ pytestmark = [pytest.mark.alone, pytest.mark.faults]
 WORKERS = [
     Point.BEFORE_WORKFLOW,
     Point.AFTER_WORKFLOW,
-    Point.PLANNED,
     Point.BEFORE_SPAN,
     Point.TEXT_WRITTEN,
     Point.WINDOWS_COMMITTED,
-    Point.BEFORE_FINISH,
-    Point.SUCCEEDED_LEFT,
     Point.FINISHED,
 ]
 HOURS_AGO = 3 * 3600

@@ -17,7 +17,7 @@ from transcribe.faults.tools import agrees, kill, wait_for_worker
 pytestmark = [pytest.mark.alone, pytest.mark.faults]
 BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
 SEED = 7
-VICTIMS = ["worker", "web", "postgres", "temporal"] * 2
+VICTIMS = ["worker", "web", "postgres", "temporal", "worker"]
 
 
 def engines(drill: Drill) -> list[psutil.Process]:
@@ -25,7 +25,7 @@ def engines(drill: Drill) -> list[psutil.Process]:
     return [child for child in children if "worker.engine.child" in child.cmdline()]
 
 
-def test_eight_killed_processes_repeat_only_the_batches_in_flight(drill: Drill, recording: Path) -> None:
+def test_five_killed_processes_repeat_only_the_batches_in_flight(drill: Drill, recording: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same victims at the same places each time
     victims = chance.sample(VICTIMS, len(VICTIMS))
     undisturbed = drill.upload(recording, title="undisturbed.mp3")
