@@ -21,6 +21,7 @@ class Point(StrEnum):
     RECORDING_COMMITTED = "recording_committed"  # web: its row is there, nobody was told
     BEFORE_WORKFLOW = "before_workflow"  # the scheduler has chosen the run
     AFTER_WORKFLOW = "after_workflow"  # Temporal has it, the row does not say so
+    DECODING = "decoding"  # the lock of the only decoder is held
     DECODED = "decoded"  # no plan is stored
     PLANNED = "planned"  # the inspection is not reported
     BEFORE_SPAN = "before_span"

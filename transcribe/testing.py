@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("SECRET_KEY", secrets.token_hex(32))
 os.environ.setdefault("TRANSCRIBE_EMBEDDED", "true")
+os.environ.setdefault("DATABASE_TRANSACTION_SECONDS", "0")  # a test is one transaction, however long it takes
 os.environ.setdefault("WHISPER_MODEL", str(Path(__file__).resolve().parent.parent / "worker" / "demo" / "demo.pt"))
 
 

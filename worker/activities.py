@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
@@ -21,7 +21,7 @@ from jobs.services.finish import fail, finish
 from jobs.services.options import TRANSCRIBE, stored_options
 from jobs.services.renditions import store_rendition
 from jobs.states import Rendition, RunState
-from worker import contract
+from worker import contract, lines, meters
 from worker.endings import ATTEMPTS_ALLOWED, INTERNAL, EngineAway, failed, refused, stopped
 from worker.engine.base import Options, Piece, Segment
 from worker.engine.slots import EngineDied, EngineRefused, Slot, SlotPool
@@ -29,20 +29,30 @@ from worker.plan import spread
 from worker.presence import Presence, offered_speed
 from worker.renditions import LISTENED, make_rendition
 from worker.samples import decode_samples, plan_windows, speech_path
+from worker.scan import first_stage, scan_recording
 from worker.silence import mark_silence
 from worker.watch import Stopped, Watch
 
 logger = logging.getLogger(__name__)
 
 
-def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
-    """Fresh database connections on this thread, and every failure as something the workflow can act on."""
+class OfRun(Protocol):
+    """An activity's argument: it names its run."""
+
+    @property
+    def run_id(self) -> str: ...
+
+
+def guarded[A: OfRun, R](body: Callable[["Activities", A], R]) -> Callable[["Activities", A], R]:
+    """Fresh database connections on this thread, the run on every line, and every failure as something the workflow
+    can act on."""
 
     @functools.wraps(body)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run(self: "Activities", asked: A) -> R:
         close_old_connections()  # Temporal's threads never see Django's request signals
+        lines.about(run=asked.run_id, attempt=activity.info().attempt)
         try:
-            return body(*args, **kwargs)
+            return body(self, asked)
         except Stopped:
             raise stopped() from None
         except (ApplicationError, CancelledError):
@@ -54,8 +64,9 @@ def guarded[**P, R](body: Callable[P, R]) -> Callable[P, R]:
                 where = None if isinstance(error, DatabaseError) else error
                 name = type(error).__name__
                 logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=where)
-            raise ending from error
+            raise ending from None  # the history keeps causes with their messages, and such a message may hold the row
         finally:
+            lines.about_nothing()
             close_old_connections()
 
     return run
@@ -69,7 +80,8 @@ class Activities:
     presence: Presence
 
     def __post_init__(self) -> None:
-        self._decoding = threading.Lock()  # one decode at a time for each worker
+        # One of each at a time for each worker: clamd stores all that it is being sent.
+        self._decoding, self._scanning = threading.Lock(), threading.Lock()
 
     @property
     def queue(self) -> str:
@@ -93,15 +105,21 @@ class Activities:
     def inspect(self, ref: contract.RunRef) -> contract.Inspection:
         run_id = UUID(ref.run_id)
         with self.presence.working(run_id):
-            if not begin.begin(run_id, attempt=activity.info().attempt, worker=self.presence.name):
+            attempt = activity.info().attempt
+            if not begin.begin(run_id, attempt=attempt, worker=self.presence.name, stage=first_stage()):
                 raise Stopped
             run = Run.objects.select_related("job").get(pk=run_id)
+            lines.about(job=str(run.job_id))
             watch = Watch(run_id)
             if not run.windows.to_hear().exists():
+                with watch.waiting_for(self._scanning):
+                    notes = scan_recording(run, watch, functools.partial(self._turn_to, run))
+                self._turn_to(run, begin.PREPARING)
                 with watch.waiting_for(self._decoding):
                     decoded = decode_samples(run, watch)
                 reach(Point.DECODED)
-                plan_windows(run, decoded, speed=offered_speed(run.model))  # which may not be this worker's
+                speed = offered_speed(run.model)  # which may not be this worker's
+                plan_windows(run, decoded, speed=speed, notes=notes)
             reach(Point.PLANNED)
             return self._inspection(run)
 
@@ -171,12 +189,14 @@ class Activities:
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
     def fail_run(self, failure: contract.Failure) -> None:
-        fail(UUID(failure.run_id), reason=failure.code, detail=failure.detail, worker=self.presence.name)
+        if fail(UUID(failure.run_id), reason=failure.code, detail=failure.detail, worker=self.presence.name):
+            meters.FAILURES.labels(failure.code).inc()
 
     def _open_run(self, run_id: str) -> Run:
         run = Run.objects.select_related("job").filter(pk=run_id, state=RunState.RUNNING).first()
         if run is None:
             raise Stopped
+        lines.about(job=str(run.job_id))
         return run
 
     def _enter(self, run: Run, stage: str, detail: str = "") -> Watch:
@@ -184,6 +204,13 @@ class Activities:
         if not begin.enter_stage(run.pk, stage, attempt=attempt, worker=self.presence.name, detail=detail):
             raise Stopped
         return Watch(run.pk)
+
+    def _turn_to(self, run: Run, stage: str) -> bool:
+        """Say what it does now; whether that is news."""
+        if self._open_run(str(run.pk)).stage == stage:
+            return False
+        self._enter(run, stage)
+        return True
 
     def _check_weights(self, run: Run) -> None:
         """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
@@ -199,9 +226,11 @@ class Activities:
             windows.hand_over(batch)
             began = time.monotonic()
             heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
-            logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), time.monotonic() - began)
+            took = time.monotonic() - began
+            logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), took)
         except EngineDied as death:
             logger.warning("engine died on run %s: %s", run.pk, death)
+            meters.DEATHS.labels(run.model).inc()
             if windows.record_engine_death(batch):
                 raise refused(
                     "poison",
@@ -213,6 +242,7 @@ class Activities:
         if not windows.commit_windows(run.pk, _by_window(heard, speech_path(run))):
             raise Stopped
         reach(Point.WINDOWS_COMMITTED)
+        meters.note_heard(run.model, sum(window.end - window.start for window in batch), took)
         activity.heartbeat()
 
 

@@ -220,8 +220,12 @@ def _may_act() -> bool:
 
     When is it lost? A host that vanished closes nothing, and Postgres by itself would wait for hours: so the session
     tells it to look after its other end, as our end does (settings.SILENCE_LIMITS). A Unix socket needs none of it.
+    And a process that stands still, with its host alive? Nobody else could start or cancel anything, so a session that
+    asks nothing for longer than a look can take is ended, too; who wakes notices that, and asks for the lock again.
     """
     limits = [(f"tcp_{name.removeprefix('tcp_')}", str(value)) for name, value in settings.SILENCE_LIMITS.items()]
+    still = settings.HEARTBEAT_TIMEOUT_SECONDS + RPC_TIMEOUT.total_seconds() + TICK_SECONDS
+    limits.append(("idle_session_timeout", f"{still:.0f}s"))
     chosen = ", ".join(["set_config(%s, %s, false)"] * len(limits))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock(%s), {chosen}", [LOCK_KEY, *chain(*limits)])

@@ -324,11 +324,19 @@ def test_postgres_looks_after_the_session_that_holds_the_lock() -> None:
     """Over TCP the other end is asked for signs of life; here, over a Unix socket, it is only told to."""
     with connection.cursor() as cursor:
         assert _may_act()
-        cursor.execute("SELECT name FROM pg_settings WHERE name LIKE 'tcp_%' AND source = 'session' ORDER BY name")
+        cursor.execute(
+            "SELECT name FROM pg_settings WHERE name ~ '^(tcp_|idle_session)' AND source = 'session' ORDER BY name"
+        )
         told = [name for (name,) in cursor.fetchall()]
         cursor.execute("SELECT pg_advisory_unlock_all()")
     connection.close()
-    assert told == ["tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout"]
+    assert told == [
+        "idle_session_timeout",
+        "tcp_keepalives_count",
+        "tcp_keepalives_idle",
+        "tcp_keepalives_interval",
+        "tcp_user_timeout",
+    ]
 
 
 @committed

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from jobs.errors import Conflict
 from jobs.models import Job, Run
+from jobs.services.finish import INFECTED
 from jobs.services.options import Options, check_options, stored_options
 from jobs.services.submit import add_run
 from jobs.states import FINAL
@@ -41,7 +42,14 @@ def require_ended(job: Job) -> None:
     if last is not None and last.state not in FINAL:
         raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
     if not job.path.exists():
+        if was_infected(job):
+            raise Conflict("The virus scanner removed this recording. Upload a clean copy.", code=INFECTED)
         raise Conflict("The recording itself was not kept. Upload the file again.")
+
+
+def was_infected(job: Job) -> bool:
+    """Whether a virus was found in it, in whatever run."""
+    return job.runs.filter(reason=INFECTED).exists()
 
 
 def whole_run(run: Run) -> Run:

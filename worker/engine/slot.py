@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from worker import lines
 from worker.engine import wire
 from worker.engine.base import FAST, EngineRefused, Loaded, Options, Piece, Segment, Vote
 from worker.engine.process import EngineDied, EngineProcess
@@ -17,7 +18,8 @@ Poll = Callable[[], None]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """`slots` 0: automatic. `window_cap_seconds`: wall clock for a request. `mode`: one of MODES."""
+    """`slots` 0: automatic. `window_cap_seconds`: wall clock for a request. `mode`: one of MODES. `log_format`: of the
+    children's lines, one of `worker.lines.FORMATS`."""
 
     checkpoint: Path
     model: str
@@ -25,6 +27,7 @@ class EngineSettings:
     cancel_grace_seconds: float
     window_cap_seconds: float
     mode: str = FAST
+    log_format: str = lines.TEXT
 
 
 class Home(Protocol):

@@ -85,6 +85,11 @@ class SlotPool:
         finally:
             self._free.put(slot)
 
+    @property
+    def busy(self) -> int:
+        """Slots that somebody holds."""
+        return self.slots - self._free.qsize()
+
     def speed(self) -> float:
         """Seconds of sound heard in a second by one slot, as of late."""
         return self._speed
@@ -134,7 +139,7 @@ class SlotPool:
         settings = self.settings
         command = [sys.executable, "-m", self.program, "--checkpoint", str(settings.checkpoint.resolve())]
         command += ["--model", settings.model, "--mode", settings.mode]
-        command += ["--device", device, "--threads", str(self.threads)]
+        command += ["--device", device, "--threads", str(self.threads), "--log-format", settings.log_format]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
         child = EngineProcess(command, ROOT, environment(self.threads))
         self._children.add(child)

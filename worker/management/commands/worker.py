@@ -20,8 +20,9 @@ from temporalio.worker import Worker
 
 from jobs.errors import JobError
 from jobs.services.checkpoints import admit_checkpoint, confirm_checkpoint
+from worker import lines, meters
 from worker.activities import Activities
-from worker.client import connect
+from worker.client import connect, watch_sdk
 from worker.contract import MEDIA_QUEUE, RENDITION_QUEUE
 from worker.engine.shares import divide
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
@@ -58,6 +59,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, model: list[str], name: str, **options: Any) -> None:
         self._check_sandbox()
+        watch_sdk()
         models = dict(map(named, model)) or dict(settings.MODELS)
         if name:
             first, *others = models.items()
@@ -65,6 +67,7 @@ class Command(BaseCommand):
         pools: list[SlotPool] = []
         try:
             self._load(models, pools)
+            meters.show(pools, settings.WORKER_METRICS_ADDRESS)
             asyncio.run(serve(pools))
         finally:
             for pool in pools:
@@ -103,6 +106,7 @@ def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
         cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
         window_cap_seconds=settings.WINDOW_CAP_SECONDS,
         mode=settings.ENGINE_MODE,
+        log_format=settings.LOG_FORMAT,
     )
 
 
@@ -112,6 +116,7 @@ async def serve(pools: Sequence[SlotPool]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     presence = await asyncio.to_thread(Presence, pools)
+    lines.of_this_process(worker=presence.name)
     wake, scheduler = Wake(), Scheduler(await connect(lazy=True))
     listening, scheduling = asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))
     try:
