@@ -21,9 +21,9 @@ class RunAdmin(OptionedAdmin):
     ordering = ("-created_at",)
     search_fields = ("id__startswith", "job__id__startswith", "job__owner__username", "=reason")
     fields = (
-        "id", "job", "number", "state_word", "stage", "cause", "reason", "model", "model_sha256", "options", "language",
-        "language_probability", "warnings", "restarts", "created_at", "admitted_at", "started_at", "finished_at",
-        "history",
+        "id", "job", "number", "state_word", "stage", "cause", "reason", "model", "model_sha256", "mode", "options",
+        "language", "language_probability", "warnings", "restarts", "created_at", "admitted_at",
+        "started_at", "finished_at", "history",
     )  # fmt: skip
     readonly_fields = (*fields, "chosen")
 
