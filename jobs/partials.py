@@ -21,13 +21,14 @@ from jobs import exports, words
 from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
+from jobs.services.another import was_infected
 from jobs.services.finish import REFUSALS
 from jobs.services.hints import HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
 from jobs.services.languages import LANGUAGES
 from jobs.services.offers import offers
 from jobs.services.options import QUICK, stored_options
 from jobs.services.part import PART_OF
-from jobs.services.retry import was_infected, whole_run
+from jobs.services.retry import whole_run
 from jobs.states import FINAL, RunState
 
 FIRST_LANGUAGES = ("en", "de")  # of every list of them

@@ -160,6 +160,17 @@ def test_pages_show_the_history_and_nobody_s_transcript(operator: Client, job: J
         assert "box-7" in page or type(row) is Window
 
 
+def test_a_run_that_heard_a_part_again_says_which_and_of_what(operator: Client, job: Job) -> None:
+    parent = job.runs.get()
+    part = Run.objects.create(job=job, number=2, model="demo", parent=parent, span_start=62.0, span_end=100.0)
+    for page in (address(Run, "changelist"), address(Run, "change", part.pk), address(Job, "change", job.pk)):
+        assert "1:02 to 1:40" in operator.get(page).content.decode(), page
+    assert (
+        f'<a href="/admin/jobs/run/{parent.pk}/change/">'
+        in operator.get(address(Run, "change", part.pk)).content.decode()
+    )
+
+
 def test_recordings_are_found_by_what_they_are(
     operator: Client, job: Job, bob: User, make_job: Callable[..., Job]
 ) -> None:

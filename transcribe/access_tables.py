@@ -19,6 +19,8 @@ FOR_BROWSERS = """
 /admin/login/                                       POST   onward   onward   onward   onward   onward   onward
 /admin/                                             GET    admin-in admin-in admin-in admin-in 200      200
 /admin/                                             POST   admin-in admin-in admin-in admin-in 200      200
+/admin/slow/                                        GET    sign-in  404      404      sign-in  404      200
+/admin/slow/                                        POST   sign-in  405      405      sign-in  405      405
 /admin/logout/                                      GET    admin-in onward   onward   admin-in 405      405
 /admin/logout/                                      POST   admin-in onward   onward   admin-in onward   onward
 /admin/password_change/                             GET    admin-in admin-in admin-in admin-in 200      200

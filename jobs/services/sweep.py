@@ -1,5 +1,5 @@
 """Remove what nobody will come back for: uploads and sessions that expired, files or folders that no row names, samples
-of ended runs."""
+of ended runs, renditions that were never finished."""
 
 import fcntl
 import shutil
@@ -21,6 +21,7 @@ from jobs.states import OPEN
 
 # A recording is renamed into its folder just before its row is committed: a young folder without a row may be one.
 ORPHAN_AGE = timedelta(hours=1)
+RENDITION_PARTS = "rendition.mp3.*.part"  # one that is being written grows, so it is young; others were killed
 _AT_ONCE = 500
 
 
@@ -44,6 +45,8 @@ def sweep(now: datetime | None = None) -> Swept:
     # The end of a run removes them. Left: by a crash just before, or made again by a worker that woke too late.
     samples = (media / "jobs").glob("*/*.*")
     left = sum(_remove(path) for path in _orphans(samples, Run.objects.filter(state__in=OPEN), before))
+    parts = (path for path in (media / "jobs").glob(f"*/{RENDITION_PARTS}") if _is_older(path, before))
+    left += sum(_remove(path) for path in parts)
     return Swept(uploads=uploads, files=files + folders + left)
 
 

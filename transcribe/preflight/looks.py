@@ -17,17 +17,19 @@ def looks(role: str, *, gpu: bool) -> Iterator[tuple[str, Look]]:
     yield "database", postgres.database
     yield "media", folder.media
     yield "disk", disk.room
-    yield "clock", partial(clock.clocks, provider=role != WORKER)
+    yield "clock", clock.database
     if role != WORKER:
+        yield "clock", clock.provider
         yield "identity provider", identity.provider
     if role != WEB:
         yield from _of_worker(gpu)
 
 
 def _of_worker(gpu: bool) -> Iterator[tuple[str, Look]]:
-    from transcribe.preflight import engine, sandbox, temporal  # not in the image of the web process
+    from transcribe.preflight import engine, sandbox, scanner, temporal  # not in the image of the web process
 
     yield "temporal", temporal.server
     yield "model", engine.checkpoints
     yield "gpu", partial(engine.graphics, wanted=gpu)
     yield "decode child", sandbox.decode_child
+    yield "virus scanner", scanner.clamd

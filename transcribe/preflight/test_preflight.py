@@ -4,8 +4,10 @@ import errno
 import json
 import os
 import secrets
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -20,7 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from accounts.models import User
 from jobs.models import Checkpoint, Job
 from transcribe import refusing
-from transcribe.preflight import clock, configuration, disk, engine, folder, postgres, sandbox, temporal
+from transcribe.preflight import clock, configuration, disk, engine, folder, postgres, sandbox, scanner, temporal
 from transcribe.preflight.findings import Finding, Result, looked
 from transcribe.serving import ROOT, database_of_this_run, free_port
 from worker import model
@@ -193,7 +195,7 @@ def test_the_database_s_clock(db: None, seconds: int, result: Result) -> None:
         told = f"SELECT pg_catalog.clock_timestamp() + interval '{seconds} seconds'"
         cursor.execute(f"CREATE FUNCTION lying.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $${told}$$")
         cursor.execute("SET LOCAL search_path TO lying, public, pg_catalog")
-    assert results(clock.clocks(provider=False)) == [result]
+    assert results(clock.database()) == [result]
 
 
 # --- What a worker needs --------------------------------------------------------------------------------------------
@@ -251,6 +253,35 @@ def test_a_kernel_that_cannot_shut_it_in_is_told() -> None:
     assert missing.startswith("failed This kernel has no Landlock")
     assert refused == "failed A process could not shut itself in."
     assert without_effect == "failed A process that was shut in could still open a file or a socket."
+
+
+class Answering(socketserver.StreamRequestHandler):
+    """What the server's `said` says, once something was asked."""
+
+    def handle(self) -> None:
+        self.request.recv(100)
+        assert isinstance(self.server, Answerer)
+        self.wfile.write(self.server.said)
+
+
+class Answerer(socketserver.TCPServer):
+    said = b"PONG\0"
+
+
+def test_the_virus_scanner_answers_where_one_is_set(settings: Any) -> None:
+    assert only(scanner.clamd())[0] == OK
+    with Answerer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        settings.CLAMD_ADDRESS = f"127.0.0.1:{server.server_address[1]}"
+        assert only(scanner.clamd()) == (OK, f"clamd answers at {settings.CLAMD_ADDRESS}.")
+        server.said = b"220 mail.test\0"
+        assert only(scanner.clamd())[0] == FAILED
+        server.shutdown()
+    found = only(scanner.clamd())
+    assert (found[0], found[1].endswith("recordings wait for it.")) == (FAILED, True)
+    settings.SCAN_POLICY = "best_effort"
+    found = only(scanner.clamd())
+    assert (found[0], found[1].endswith("recordings go on unscanned.")) == (WARNING, True)
 
 
 def test_a_gpu_flag_reaches_its_look(
