@@ -1,6 +1,7 @@
 """The protocol, with the real clamd under the configuration of compose.yml, and with one that lies."""
 
 import io
+import select
 import socket
 import struct
 import time
@@ -115,11 +116,16 @@ def call_a_part_clean(link: socket.socket) -> None:
 
 
 def hang_at_once(link: socket.socket) -> None:
-    link.settimeout(20)
-    while True:  # until the client gives up; nothing is taken from the buffer
-        time.sleep(0.05)
-        if not link.recv(1, socket.MSG_PEEK):
-            return
+    """Nothing is taken from the buffer, until the client gives up."""
+    ends = select.poll()
+    ends.register(link, select.POLLRDHUP)
+    ends.poll(20_000)
+
+
+def refuse_early(link: socket.socket) -> None:
+    _exactly(link, 1000)
+    link.sendall(b"INSTREAM size limit exceeded. ERROR\0")
+    hang_at_once(link)
 
 
 def hang_after_all_of_it(link: socket.socket) -> None:
@@ -155,6 +161,11 @@ def test_one_that_takes_nothing_is_given_up() -> None:
 def test_its_refusals(answer: bytes) -> None:
     with lying(say(answer)) as address, pytest.raises(ScanRefused):
         ask(b"sound", address)
+
+
+def test_a_refusal_is_heard_while_bytes_are_left_to_send() -> None:
+    with lying(refuse_early) as address, pytest.raises(ScanRefused):
+        ask(bytes(64 << 20), address, poll=iter(range(8)).__next__)
 
 
 def test_found_only_after_the_last_byte() -> None:
