@@ -3,17 +3,16 @@
 import os
 import signal
 import statistics
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
 from transcribe.drill import DEMO, WINDOWS, Drill
 from transcribe.embedded import places
+from worker.engine.child import HEARING
 
-IDLE_SECONDS, IDLE_SHARE = 0.3, 0.3  # an engine that computes takes about all of a core
 # windows in an engine
 HANDED = f"SELECT w.index, w.attempts {WINDOWS} AND w.done_at IS NULL AND w.attempts > 0"
 RUN_OF = "SELECT current_run_id FROM jobs_job WHERE id = %s"
@@ -83,19 +82,15 @@ def engines(pid: int) -> list[psutil.Process]:
     return found
 
 
-def computing(children: Sequence[psutil.Process]) -> list[int]:
-    """Those that take a good part of a core now, by their processor time."""
-    before = {child.pid: _seconds(child) for child in children}
-    time.sleep(IDLE_SECONDS)
-    return [child.pid for child in children if _seconds(child) - before[child.pid] > IDLE_SHARE * IDLE_SECONDS]
-
-
-def _seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-        return float(times.user + times.system)
-    except psutil.NoSuchProcess:
-        return 0.0
+def at_work(pid: int) -> list[str]:
+    """What children of a worker work on a recording now: engines by their own word, and children that decode."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            name, command = child.name(), " ".join(child.cmdline())
+            if name == HEARING or "worker.decode" in command:
+                found.append(f"{child.pid} {'decode' if name != HEARING else HEARING}")
+    return found
 
 
 def run_of(drill: Drill, job: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
@@ -60,11 +60,11 @@ def guarded[A: OfRun, R](body: Callable[["Activities", A], R]) -> Callable[["Act
         except Exception as error:
             ending = failed(error, activity.info().attempt)
             if ending.type == INTERNAL:
-                # Postgres quotes the row in its message, and the row may hold the transcript.
-                where = None if isinstance(error, DatabaseError) else error
                 name = type(error).__name__
-                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=where)
-            raise ending from None  # the history keeps causes with their messages, and such a message may hold the row
+                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=error)
+            # Postgres quotes the row in its message, and the row may hold the transcript: the log leaves such messages
+            # out (`worker.lines`), while the history would keep the cause with its own.
+            raise ending from None
         finally:
             lines.about_nothing()
             close_old_connections()
@@ -173,9 +173,9 @@ class Activities:
             decode_samples(run, watch)
             self._check_weights(run)
             with self.pool.slot(watch.poll) as slot:
-                while batch := windows.next_batch(run.pk, ref.span):
+                while left := windows.batches_left(run.pk, ref.span):
                     watch.leave_at_shutdown()
-                    self._hear_batch(run, slot, batch, watch)
+                    self._hear_batch(run, slot, left[0], watch, last=len(left) == 1)
 
     @activity.defn(no_thread_cancel_exception=True)
     @guarded
@@ -219,13 +219,13 @@ class Activities:
             raise refused("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
         plan.store_model_hash(run.pk, loaded)
 
-    def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch) -> None:
+    def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch, *, last: bool) -> None:
         options = options_of(run)
         try:
             warm(slot, watch)  # a child that dies while it loads says nothing about these windows
             windows.hand_over(batch)
             began = time.monotonic()
-            heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll)
+            heard = slot.hear(run.samples_path, [_piece(w) for w in batch], options, poll=watch.poll, last=last)
             took = time.monotonic() - began
             logger.info("run %s: heard %d windows in %.3f s", run.pk, len(batch), took)
         except EngineDied as death:

@@ -55,6 +55,11 @@ class NoMemory:
 
     def note(self, heard: float, took: float) -> None: ...
 
+    def speed(self) -> float:
+        return 1.0
+
+    def ends_soon(self, slot: Slot) -> None: ...
+
 
 def test_an_engine_that_cannot_be_loaded_says_nothing_about_the_run() -> None:
     with pytest.raises(EngineAway, match="engine_not_loaded"):

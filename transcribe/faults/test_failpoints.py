@@ -3,14 +3,21 @@
 import os
 import time
 from pathlib import Path
-from urllib.parse import urljoin
 
-import httpx
 import pytest
 
 from jobs.failpoints import Point
 from transcribe.drill import SAMPLES, Drill
-from transcribe.faults.tools import agrees, armed, break_at, kill, wait_for_breaks, wait_for_web, wait_for_worker
+from transcribe.faults.tools import (
+    agrees,
+    armed,
+    break_at,
+    kill,
+    unfinished,
+    wait_for_breaks,
+    wait_for_web,
+    wait_for_worker,
+)
 
 pytestmark = [pytest.mark.alone, pytest.mark.faults]
 # In the order of a life. The other places are those of a cancel, of a frozen worker and of clean-ups.
@@ -90,12 +97,3 @@ def test_what_a_clean_up_left_behind_goes_with_the_next_one(drill: Drill, record
     wait_for_worker(drill)
     drill.wait(lambda: not (folders / cancelled).exists(), "the sweep", 60)
     assert drill.faults("--grace", "0") == []
-
-
-def unfinished(drill: Drill) -> None:
-    """An upload with a few bytes of what it promised."""
-    tus = {**drill.headers(), "Tus-Resumable": "1.0.0"}
-    offset = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
-    door = f"{drill.stack.address}/api/v1/uploads/"
-    place = httpx.post(door, headers={**tus, "Upload-Length": "100"}).headers["location"]
-    httpx.patch(urljoin(door, place), content=b"half", headers={**tus, **offset}).raise_for_status()

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
+import httpx
 import psutil
 
 from jobs.failpoints import Action, Point, arm, is_armed
@@ -90,3 +92,12 @@ def thaw(pid: int) -> None:
 def agrees(drill: Drill) -> None:
     """Rows, files and Temporal: the oracle has nothing to say."""
     assert drill.faults() == []
+
+
+def unfinished(drill: Drill) -> None:
+    """An upload with a few bytes of what it promised."""
+    tus = {**drill.headers(), "Tus-Resumable": "1.0.0"}
+    offset = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    door = f"{drill.stack.address}/api/v1/uploads/"
+    place = httpx.post(door, headers={**tus, "Upload-Length": "100"}).headers["location"]
+    httpx.patch(urljoin(door, place), content=b"half", headers={**tus, **offset}).raise_for_status()

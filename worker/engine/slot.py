@@ -12,6 +12,9 @@ from worker.engine.base import FAST, EngineRefused, Loaded, Options, Piece, Segm
 from worker.engine.process import EngineDied, EngineProcess
 
 POLL_SECONDS = 0.5
+# Before the expected end of a caller's last request. Who follows then has what it needs (some round trips to Temporal
+# and Postgres) while the engine is still at work. Much sooner would keep work from other workers that are free.
+SOON_SECONDS = 1.5
 LOAD_SECONDS = 1800  # the largest models from a slow disk
 Poll = Callable[[], None]
 
@@ -43,6 +46,10 @@ class Home(Protocol):
 
     def note(self, heard: float, took: float) -> None: ...
 
+    def speed(self) -> float: ...
+
+    def ends_soon(self, slot: "Slot") -> None: ...
+
 
 class Slot:
     """One child after another, with the same model on the same device. One caller at a time."""
@@ -63,16 +70,32 @@ class Slot:
         """As `Engine.vote_language`; `poll` and errors as `hear`."""
         return wire.vote_in(self._ask(wire.VOTE, samples, pieces, None, poll))
 
-    def hear(self, samples: Path, pieces: Sequence[Piece], options: Options, *, poll: Poll) -> dict[int, list[Segment]]:
+    def hear(
+        self, samples: Path, pieces: Sequence[Piece], options: Options, *, poll: Poll, last: bool = False
+    ) -> dict[int, list[Segment]]:
         """As `Engine.hear`. `poll` is called about twice a second while waiting; what it raises stops the waiting.
 
+        `last`: the caller gives the slot back after this; the pool is told shortly before.
         Raises EngineDied when the child is lost over this request, EngineRefused when it cannot be loaded or says no.
         """
         self.warm(poll)
-        began = time.monotonic()
+        began, length = time.monotonic(), sum(piece.end - piece.start for piece in pieces)
+        if last:
+            poll = self._heralding(poll, began + length / max(self._pool.speed(), 0.001))
         heard = wire.windows_in(self._ask(wire.HEAR, samples, pieces, options, poll))
-        self._pool.note(sum(piece.end - piece.start for piece in pieces), time.monotonic() - began)
+        self._pool.note(length, time.monotonic() - began)
         return heard
+
+    def _heralding(self, poll: Poll, end: float) -> Poll:
+        """`poll`, which also says when the `end` is near."""
+
+        def both() -> None:
+            if time.monotonic() >= end - SOON_SECONDS:
+                self._pool.ends_soon(self)
+            poll()
+
+        both()  # a short request is near its end when it begins
+        return both
 
     def begin(self) -> None:
         """See that there is a child, loaded or loading. One that died while idle is nobody's fault."""

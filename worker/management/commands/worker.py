@@ -15,8 +15,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerTuner
 
 from jobs.errors import JobError
 from jobs.services.checkpoints import admit_checkpoint, confirm_checkpoint
@@ -29,6 +30,7 @@ from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
 from worker.media import landlock_problem
 from worker.model import ModelMissing, named, resolve
 from worker.presence import Presence
+from worker.room import tuner
 from worker.scheduler import Scheduler
 from worker.wake import Wake
 from worker.workflows import TranscribeWorkflow
@@ -37,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_THREADS = 16
 CONNECT_SECONDS = 2.0
+CONNECTION_SECONDS = 600  # threads of activities keep theirs; Django asks each whether it is sound before it is used
 LAST_LOOK_SECONDS = 3.0  # for the scheduler to finish what it is at, rather than to leave a call to Temporal half way
 
 
@@ -60,6 +63,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, model: list[str], name: str, **options: Any) -> None:
         self._check_sandbox()
         watch_sdk()
+        connection.settings_dict["CONN_MAX_AGE"] = CONNECTION_SECONDS  # one dictionary for all threads
         models = dict(map(named, model)) or dict(settings.MODELS)
         if name:
             first, *others = models.items()
@@ -162,7 +166,12 @@ def _workers(client: Client, pools: Sequence[SlotPool], presence: Presence) -> l
     bodies = engines[0]  # what is not heard knows no model
     media = _worker(client, MEDIA_QUEUE, bodies.on_media(), MEDIA_THREADS, workflows=[TranscribeWorkflow])
     rendition = _worker(client, RENDITION_QUEUE, bodies.on_rendition(), 1)
-    return [media, rendition, *(_worker(client, one.queue, one.on_engine(), one.pool.slots) for one in engines)]
+    return [media, rendition, *(_engine_worker(client, one) for one in engines)]
+
+
+def _engine_worker(client: Client, bodies: Activities) -> Worker:
+    threads = 2 * bodies.pool.slots  # each slot's span, and the one that follows
+    return _worker(client, bodies.queue, bodies.on_engine(), threads, tuner=tuner(bodies.pool))
 
 
 def _worker(
@@ -171,6 +180,7 @@ def _worker(
     activities: list[Callable[..., Any]],
     threads: int,
     workflows: Sequence[type[TranscribeWorkflow]] = (),
+    tuner: WorkerTuner | None = None,
 ) -> Worker:
     return Worker(
         client,
@@ -178,6 +188,7 @@ def _worker(
         workflows=workflows,
         activities=activities,
         activity_executor=ThreadPoolExecutor(threads),
-        max_concurrent_activities=threads,
+        max_concurrent_activities=None if tuner else threads,
+        tuner=tuner,
         graceful_shutdown_timeout=timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS),
     )
