@@ -34,6 +34,10 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
         yield server
 
 
+class Stop(Exception):
+    """Of `poll`."""
+
+
 def ask(content: bytes, address: str, silence: float = 30.0, poll: Callable[[], object] = lambda: None) -> str | None:
     return scan(io.BytesIO(content), address, silence_seconds=silence, poll=poll)
 
@@ -164,8 +168,14 @@ def test_its_refusals(answer: bytes) -> None:
 
 
 def test_a_refusal_is_heard_while_bytes_are_left_to_send() -> None:
+    looks = iter(range(8, -1, -1))  # about one a second
+
+    def soon() -> None:
+        if not next(looks):
+            raise Stop
+
     with lying(refuse_early) as address, pytest.raises(ScanRefused):
-        ask(bytes(64 << 20), address, poll=iter(range(8)).__next__)
+        ask(bytes(64 << 20), address, poll=soon)
 
 
 def test_found_only_after_the_last_byte() -> None:
@@ -180,10 +190,6 @@ def test_found_only_after_the_last_byte() -> None:
     with lying(found) as address:
         assert ask(bytes(3 * PIECE + 7), address) == "Bad._b_Name_/b_"
     assert held == [3 * PIECE + 7]
-
-
-class Stop(Exception):
-    """Of `poll`."""
 
 
 @pytest.mark.parametrize("lie", [hang_at_once, hang_after_all_of_it])
