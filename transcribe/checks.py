@@ -35,6 +35,8 @@ def _secrets() -> Iterator[Error]:
     if settings.OIDC_ISSUER and guessable(settings.OIDC_CLIENT_SECRET):
         hint = "Copy the provider's own, or make a new one there."
         yield Error("OIDC_CLIENT_SECRET is from an example or can be guessed.", hint=hint, id="transcribe.E002")
+    if settings.METRICS_TOKEN and guessable(settings.METRICS_TOKEN):
+        yield Error("METRICS_TOKEN is from an example or can be guessed.", hint=MAKE_ONE, id="transcribe.E008")
     if settings.DEBUG:
         hint = "Its pages show settings and source to everybody: leave DEBUG out."
         yield Error("DEBUG is on in production.", hint=hint, id="transcribe.E003")

@@ -101,6 +101,12 @@ def test_the_image_starts_the_web_process_as_it_is_started_everywhere() -> None:
     assert MAKER["FOLDERS"]["app"][0] == 10001
 
 
+def test_people_are_served_where_the_web_is_healthy_and_a_worker_says_that_it_lives() -> None:
+    assert SERVICES["web"]["healthcheck"]["test"] == ["CMD", "python", "-m", "transcribe.web", "--ready"]
+    assert 'CMD ["python", "manage.py", "worker_health"]' in (ROOT / "Dockerfile").read_text()
+    assert "healthcheck" not in SERVICES["worker"]
+
+
 def test_nobody_answers_a_health_check_when_nothing_runs() -> None:
     program = "from transcribe.web import answers; raise SystemExit(not answers(1))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 1

@@ -85,6 +85,7 @@ def test_good_settings_pass(production: Any) -> None:
         ("ALLOWED_HOSTS", ["*"], "E005"),
         ("CSRF_TRUSTED_ORIGINS", ["http://transcribe.test"], "E006"),
         ("FAILPOINTS", "/tmp/failpoints", "E007"),
+        ("METRICS_TOKEN", "a" * 32, "E008"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_with_a_hint(production: Any, name: str, value: Any, code: str) -> None:

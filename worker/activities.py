@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
@@ -60,11 +60,11 @@ def guarded[A: OfRun, R](body: Callable[["Activities", A], R]) -> Callable[["Act
         except Exception as error:
             ending = failed(error, activity.info().attempt)
             if ending.type == INTERNAL:
-                # Postgres quotes the row in its message, and the row may hold the transcript.
-                where = None if isinstance(error, DatabaseError) else error
                 name = type(error).__name__
-                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=where)
-            raise ending from None  # the history keeps causes with their messages, and such a message may hold the row
+                logger.error("an activity of %s failed: %s", activity.info().workflow_id, name, exc_info=error)
+            # Postgres quotes the row in its message, and the row may hold the transcript: the log leaves such messages
+            # out (`worker.lines`), while the history would keep the cause with its own.
+            raise ending from None
         finally:
             lines.about_nothing()
             close_old_connections()
@@ -157,6 +157,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
+            self._check_engine(run)
             pieces = spread([_piece(w) for w in run.windows.to_hear()])
             with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
@@ -171,7 +172,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
             decode_samples(run, watch)
-            self._check_weights(run)
+            self._check_engine(run)
             with self.pool.slot(watch.poll) as slot:
                 while left := windows.batches_left(run.pk, ref.span):
                     watch.leave_at_shutdown()
@@ -212,12 +213,18 @@ class Activities:
         self._enter(run, stage)
         return True
 
-    def _check_weights(self, run: Run) -> None:
-        """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
-        loaded = self.pool.loaded.sha256
-        if run.model_sha256 and run.model_sha256 != loaded:
+    def _check_engine(self, run: Run) -> None:
+        """One run is heard by one set of weights, in one mode, whatever happens to the file behind the model's name and
+        to ENGINE_MODE."""
+        loaded = self.pool.loaded
+        if plan.store_engine(run.pk, loaded.sha256, loaded.mode):
+            return
+        run.refresh_from_db(fields=["model_sha256"])
+        if run.model_sha256 != loaded.sha256:
             raise refused("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
-        plan.store_model_hash(run.pk, loaded)
+        raise refused(
+            "mode_changed", "The speech engine was set differently while this recording was transcribed. Run it again."
+        )
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch, *, last: bool) -> None:
         options = options_of(run)
