@@ -44,6 +44,7 @@ class Book:
     def __init__(self, folder: Path) -> None:
         self._entries, self._refused = folder / "book.jsonl", folder / "refused.txt"
         self.entries = [Entry(**json.loads(line)) for line in _lines(self._entries)]
+        self.under_way = False
         self.doubled: list[str] = []  # keys that two recordings were acknowledged for
         self._lock = threading.Lock()
 
@@ -98,7 +99,9 @@ class Client:
             self._may.wait(PAUSE_SECONDS)
             with self._busy:
                 if self._may.is_set():
+                    self._book.under_way = True
                     self.send(names[self._chance.integers(len(names))], DOORS[self._chance.integers(len(DOORS))])
+                    self._book.under_way = False
 
     def send(self, sample: str, door: str) -> str:
         """One upload until it is acknowledged, and noted; the id of its recording."""

@@ -2,8 +2,9 @@
 
 Two times for each kill. `back`: until the killed part gives its next good answer (worker: the new process has its row;
 web: /healthz; Postgres: a query; Temporal: its namespace). `moved`: for a worker, until each run that it had in its
-hands has its next window committed or has ended (none where it had nothing in its hands); for Postgres and Temporal,
-until the first window is committed after it was back; for web, until the first upload is acknowledged after that.
+hands has its next window committed or has ended; for web, until the upload that was under way is acknowledged (none
+where they had nothing in their hands); for Postgres and Temporal, until the first window is committed after they were
+back, so that both of them wait for a worker, too.
 """
 
 import http.client
@@ -87,8 +88,10 @@ class Wound:
     pid: int
     at: float = field(default_factory=time.monotonic)
     clock: float = field(default_factory=time.time)
-    in_hand: dict[str, int] | None = None  # windows done of each run that a killed worker had; None: not known yet
-    before: int = 0  # what `moved` counts, when it was back
+    # Windows done of each run that a killed worker had, or uploads acknowledged where one was under way in the web
+    # process; None: not known yet.
+    in_hand: dict[str, int] | None = None
+    before: int = 0  # committed windows when it was back
     back: float | None = None
     moved: float | None = None
 
@@ -102,7 +105,7 @@ class Wound:
         return time.monotonic() - self.at
 
     def facts(self) -> dict[str, Any]:
-        """For the state file. A worker that had nothing in its hands has no `moved`."""
+        """For the state file. Who had nothing in its hands has no `moved`."""
         moved = None if self.in_hand == {} else self.moved
         kill = self.kill
         return {"number": kill.number, "kind": kill.kind, "point": kill.point, "back": self.back, "moved": moved}
@@ -131,9 +134,10 @@ class Surgeon:
         """SIGKILL; its supervisor starts another after a second."""
         self._drill.stack.supervisor.services[name].delay = 0.0  # however often it was killed
         process = self._process(name)
+        uploads = {"upload": len(self._book.entries)} if self._book.under_way else {}
         process.kill()
         process.wait()
-        self.open.append(Wound(kill, name, process.pid))
+        self.open.append(Wound(kill, name, process.pid, in_hand=uploads if kill.kind == "web" else None))
 
     def arm(self, point: Point) -> None:
         """The first worker that comes to this place dies there."""
@@ -167,7 +171,7 @@ class Surgeon:
         if wound.kill.kind == "worker" and wound.in_hand is None:
             wound.in_hand = self._in_hand(wound.pid)
         if wound.back is None and self._is_back(wound):
-            wound.back, wound.before = wound.seconds, self._moves(wound)
+            wound.back, wound.before = wound.seconds, self._done()
         if wound.moved is None and self._has_moved(wound):
             wound.moved = wound.seconds
 
@@ -183,16 +187,18 @@ class Surgeon:
                 return self._ask(BORN, self._process(wound.name).pid, wound.clock) != []
 
     def _has_moved(self, wound: Wound) -> bool:
-        if wound.kill.kind != "worker":
-            return wound.back is not None and self._moves(wound) > wound.before
-        if wound.in_hand is None:
-            return False
-        return all(self._ask(MOVED, done, run) == [(True,)] for run, done in wound.in_hand.items())
+        match wound.kill.kind:
+            case "web":
+                now = len(self._book.entries)
+                return wound.back is not None and all(now > before for before in (wound.in_hand or {}).values())
+            case "worker":
+                runs = (wound.in_hand or {}).items()
+                return wound.in_hand is not None and all(self._ask(MOVED, done, run) == [(True,)] for run, done in runs)
+            case _:
+                return wound.back is not None and self._done() > wound.before
 
-    def _moves(self, wound: Wound) -> int:
-        """Acknowledged uploads, or committed windows."""
-        if wound.kill.kind == "web":
-            return len(self._book.entries)
+    def _done(self) -> int:
+        """Committed windows."""
         [[count]] = self._drill.rows(DONE)
         return int(count)
 

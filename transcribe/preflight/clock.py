@@ -19,12 +19,14 @@ FIX = "Let both machines follow a time server: chrony or systemd-timesyncd."
 SECONDS = 5.0
 
 
-def clocks(*, provider: bool) -> Iterator[Finding]:
+def database() -> Iterator[Finding]:
     yield judged("the database's", database_skew())
-    if provider and settings.OIDC_ISSUER:
-        skew = provider_skew()
-        if skew is not None:
-            yield judged("the identity provider's", skew)
+
+
+def provider() -> Iterator[Finding]:
+    skew = provider_skew() if settings.OIDC_ISSUER else None
+    if skew is not None:
+        yield judged("the identity provider's", skew)
 
 
 def judged(whose: str, skew: timedelta) -> Finding:

@@ -17,8 +17,9 @@ def looks(role: str, *, gpu: bool) -> Iterator[tuple[str, Look]]:
     yield "database", postgres.database
     yield "media", folder.media
     yield "disk", disk.room
-    yield "clock", partial(clock.clocks, provider=role != WORKER)
+    yield "clock", clock.database
     if role != WORKER:
+        yield "clock", clock.provider
         yield "identity provider", identity.provider
     if role != WEB:
         yield from _of_worker(gpu)
