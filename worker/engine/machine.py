@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 # Times its file. Measured with small dimensions: 2.7 while it is packed for fast mode (1 of it is the file, mapped),
-# then 0.9, and 0.9 by calculation for the keys and values of a batch. Exact mode keeps 2.1 and 1.8, so fewer slots.
+# then 0.9, and 0.5 by calculation for the keys and values of a batch. Exact mode keeps 2.1 and 1.8, so fewer slots.
 MEMORY_FOR_A_MODEL = 3
 MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
 CGROUP = Path("/sys/fs/cgroup")
