@@ -87,6 +87,10 @@ class AuditEvent(models.Model):
         DOWNLOADED = "downloaded", _("downloaded")
         PLAYED = "played", _("listened")
         DELETED = "deleted", _("deleted")
+        INFECTED = "infected", _("virus found")
+        KEPT = "kept", _("kept")
+        GIVEN_FREE = "given_free", _("not kept any more")
+        RETENTION = "retention", _("deletion after RETENTION_DAYS")
         ADMINISTERED = "administered", _("changed by an operator")
 
     at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)

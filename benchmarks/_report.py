@@ -1,11 +1,26 @@
 """What benchmarks print: where they ran, tables, and last a line of figures with their goals."""
 
 import importlib.metadata
+import io
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class Both(io.TextIOBase):
+    """What is printed, kept as well."""
+
+    def __init__(self, kept: io.StringIO) -> None:
+        self._kept, self._shown = kept, sys.stdout
+
+    def write(self, text: str) -> int:
+        self._kept.write(text)
+        return self._shown.write(text)
 
 
 @dataclass(frozen=True)

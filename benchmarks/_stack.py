@@ -3,17 +3,16 @@
 import os
 import signal
 import statistics
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
 from transcribe.drill import DEMO, WINDOWS, Drill
 from transcribe.embedded import places
+from worker.engine.child import HEARING
 
-IDLE_SECONDS, IDLE_SHARE = 0.3, 0.3  # an engine that computes takes about all of a core
 # windows in an engine
 HANDED = f"SELECT w.index, w.attempts {WINDOWS} AND w.done_at IS NULL AND w.attempts > 0"
 RUN_OF = "SELECT current_run_id FROM jobs_job WHERE id = %s"
@@ -21,9 +20,11 @@ NAMED = "SELECT 1 FROM jobs_worker WHERE runs::text LIKE %s AND ended_at IS NULL
 
 
 @contextmanager
-def stack(model: Path = DEMO, lines: list[str] | None = None, **settings: object) -> Iterator[Drill]:
+def stack(
+    model: Path = DEMO, lines: list[str] | None = None, data: Path | None = None, **settings: object
+) -> Iterator[Drill]:
     """A stack of its own with these settings (environment variables), and a person who is signed in. `lines` gets what
-    its processes say."""
+    its processes say. `data`: a folder to go on with; by default one of its own that goes with it."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: str(value) for name, value in settings.items()})
 
@@ -33,7 +34,7 @@ def stack(model: Path = DEMO, lines: list[str] | None = None, **settings: object
         if "WARNING" in line or "ERROR" in line:
             print(f"  {line}", flush=True)
 
-    drill = Drill(places.scratch(), say=say)
+    drill = Drill(data or places.scratch(), say=say)
     drill.stack.given["WHISPER_MODEL"] = str(model)
     try:
         drill.start()
@@ -81,19 +82,42 @@ def engines(pid: int) -> list[psutil.Process]:
     return found
 
 
-def computing(children: Sequence[psutil.Process]) -> list[int]:
-    """Those that take a good part of a core now, by their processor time."""
-    before = {child.pid: _seconds(child) for child in children}
-    time.sleep(IDLE_SECONDS)
-    return [child.pid for child in children if _seconds(child) - before[child.pid] > IDLE_SHARE * IDLE_SECONDS]
+def processor_seconds(drill: Drill) -> dict[str, float]:
+    """Of each part of the stack so far, its children included, those of the worker that are engines apart. Parts that
+    were restarted begin at 0."""
+    found = {"engines": sum(_seconds(child) for child in engines(worker(drill)))}
+    for name, service in drill.stack.supervisor.services.items():
+        if service.process is not None:
+            tree = [psutil.Process(service.process.pid)]
+            tree += [child for child in tree[0].children(recursive=True) if "worker.engine.child" not in _words(child)]
+            found[name] = sum(_seconds(process) for process in tree)
+    return found
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _seconds(process: psutil.Process) -> float:
     try:
         times = process.cpu_times()
-        return float(times.user + times.system)
     except psutil.NoSuchProcess:
         return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def at_work(pid: int) -> list[str]:
+    """What children of a worker work on a recording now: engines by their own word, and children that decode."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            name, command = child.name(), " ".join(child.cmdline())
+            if name == HEARING or "worker.decode" in command:
+                found.append(f"{child.pid} {'decode' if name != HEARING else HEARING}")
+    return found
 
 
 def run_of(drill: Drill, job: str) -> str:

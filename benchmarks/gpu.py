@@ -12,14 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks import _race
-from benchmarks._report import Goal, place, table, verdict
+from benchmarks._report import RESULTS, Both, Goal, place, table, verdict
 from transcribe.programs import NOT_HERE
 
-RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 8, 16, 32, 64)
 JUDGED = 16
 OPENAI_GOAL, CTRANSLATE_GOAL = 10.0, 1.0
@@ -48,17 +46,6 @@ def main() -> int:
     name = torch.cuda.get_device_name().replace(" ", "-").lower()
     (RESULTS / f"gpu-{name}-{time.strftime('%Y-%m-%d')}.txt").write_text(report.getvalue())
     return code
-
-
-class Both(io.TextIOBase):
-    """What is printed, kept as well."""
-
-    def __init__(self, kept: io.StringIO) -> None:
-        self._kept, self._shown = kept, sys.stdout
-
-    def write(self, text: str) -> int:
-        self._kept.write(text)
-        return self._shown.write(text)
 
 
 def card() -> str:

@@ -73,6 +73,8 @@ class Job(models.Model):
         "jobs.Run", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("current transcription")
     )
     protected = models.BooleanField(_("kept"), default=False)  # no retention deletes it
+    # when its last run ended, or when it was last given free again; null: a run is open. See `jobs.services.retention`
+    idle_since = models.DateTimeField(_("at rest since"), null=True)
     # grows with every announcement; stale fragments are dropped by it
     revision = models.BigIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
@@ -82,7 +84,12 @@ class Job(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("recording"), _("recordings")
         permissions = [("see_titles", "Can see and search the titles of all recordings")]
-        indexes = [models.Index(fields=["owner", "-created_at"]), models.Index(fields=["-created_at"])]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["-created_at"]),
+            # what retention may delete, the oldest first: however many are kept, none of those is read for it
+            models.Index(fields=["idle_since", "id"], condition=models.Q(protected=False), name="jobs_job_not_kept"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -121,6 +128,8 @@ class Run(models.Model):
     options = models.JSONField(_("options"), default=dict)
     model = models.CharField(_("model"), max_length=100)
     model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    # how the engine that heard it first computes, `worker.engine.base.MODES`; empty: nothing heard, or an older run
+    mode = models.CharField(_("mode of the engine"), max_length=10, blank=True)
     # decided for this run, by the person or by the vote
     language = models.CharField(_("language"), max_length=8, blank=True)
     # of the vote, 0..1; null where the person chose
@@ -259,6 +268,7 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField(_("process"))
     model = models.CharField(_("model"), max_length=100)
     model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    mode = models.CharField(_("mode of the engine"), max_length=10, blank=True)  # as in Run
     english_only = models.BooleanField(_("English only"), default=False)  # of the checkpoint it loaded
     translates = models.BooleanField(_("translates"), default=True)  # into English
     device = models.CharField(_("device"), max_length=40)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -20,6 +21,7 @@ from jobs import exports, words
 from jobs.listening import player_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
+from jobs.services.another import was_infected
 from jobs.services.finish import REFUSALS
 from jobs.services.hints import HOT_WORDS_CHARACTERS, PROMPT_CHARACTERS
 from jobs.services.languages import LANGUAGES
@@ -101,6 +103,8 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
     progress = progress or _of(run, progress_of([run], timezone.now()) if run else {})
     has_text = run is not None and run.segments.exists()
     silent = run is not None and run.state == RunState.SUCCEEDED and not has_text
+    refused = run is not None and run.state == RunState.FAILED and run.reason in REFUSALS
+    removed = _was_removed(job)
     return {
         "job": job,
         "run": run,
@@ -108,14 +112,17 @@ def job_context(job: Job, progress: Progress | None = None) -> dict[str, object]
         "sentence": words.sentence(run, progress, silent=silent) if run else "",
         "silent": silent,
         "has_text": has_text,
-        "refused": run is not None and run.state == RunState.FAILED and run.reason in REFUSALS,
+        "refused": refused,
+        "removed": removed and not refused,
+        "file_gone": removed or refused,
         "open": run is not None and run.state not in FINAL,
         "asked": stored_options(run.options) if run else None,
-        **_again(run),
+        **_again(None if removed or refused else run),
         **_remarks(run),
         "history": _history(run) if run else [],
         "earlier": list(job.runs.exclude(pk=run.pk).order_by("-number")[:EARLIER_SHOWN]) if run else [],
         "player": player_of(job),
+        "retention_days": settings.RETENTION_DAYS,
         "formats": exports.FORMATS,
     }
 
@@ -212,6 +219,12 @@ def _remark(entry: Mapping[str, Any]) -> dict[str, Any]:
     if spoken:
         act = _("Hear this part in %(language)s") % {"language": words.language(spoken)}
     return {**entry, "sentence": words.remark(entry), "value": value, "act": act}
+
+
+def _was_removed(job: Job) -> bool:
+    """Whether a virus was found, perhaps by a later run than the one whose text is shown."""
+    run = job.current_run
+    return run is not None and run.state in FINAL and not job.path.exists() and was_infected(job)
 
 
 def _history(run: Run) -> list[RunEvent]:

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from jobs.models import Checkpoint, Job, Run, RunEvent, Segment, Upload, Window, Worker
 from jobs.services.options import Options
 from jobs.speaking import speak
@@ -114,7 +114,7 @@ def test_staff_without_the_right_see_nothing(staff: Callable[..., Client], job: 
     assert "overview" not in index
 
 
-@pytest.mark.parametrize("action", ["run_again", "stop", "delete_selected"])
+@pytest.mark.parametrize("action", ["run_again", "stop", "keep", "give_free", "delete_selected"])
 def test_who_may_only_look_changes_nothing(staff: Callable[..., Client], job: Job, action: str) -> None:
     browser = staff("view_job")
     act(browser, action, job, post="yes")
@@ -160,6 +160,17 @@ def test_pages_show_the_history_and_nobody_s_transcript(operator: Client, job: J
         assert "box-7" in page or type(row) is Window
 
 
+def test_a_run_that_heard_a_part_again_says_which_and_of_what(operator: Client, job: Job) -> None:
+    parent = job.runs.get()
+    part = Run.objects.create(job=job, number=2, model="demo", parent=parent, span_start=62.0, span_end=100.0)
+    for page in (address(Run, "changelist"), address(Run, "change", part.pk), address(Job, "change", job.pk)):
+        assert "1:02 to 1:40" in operator.get(page).content.decode(), page
+    assert (
+        f'<a href="/admin/jobs/run/{parent.pk}/change/">'
+        in operator.get(address(Run, "change", part.pk)).content.decode()
+    )
+
+
 def test_recordings_are_found_by_what_they_are(
     operator: Client, job: Job, bob: User, make_job: Callable[..., Job]
 ) -> None:
@@ -197,6 +208,18 @@ def test_cancel_stops_and_tells_of_what_had_ended(
     assert told == ["2 done.", f"{job.pk}: This transcription has ended already."]
     states = [Run.objects.get(job=each).state for each in (job, waiting, busy)]
     assert states == [RunState.SUCCEEDED, RunState.CANCELLED, RunState.CANCELLING]
+
+
+def test_operators_keep_and_give_free(staff: Callable[..., Client], job: Job, settings: Any) -> None:
+    settings.RETENTION_DAYS = 30
+    browser = staff("view_job", "change_job")
+    for action, kept in (("keep", True), ("keep", True), ("give_free", False)):
+        assert act(browser, action, job)[-1] == "1 done."
+        assert Job.objects.get().protected is kept
+    noted = AuditEvent.objects.filter(kind__in=["kept", "given_free"]).order_by("pk").values_list("kind", "name")
+    assert list(noted) == [("kept", "dana"), ("given_free", "dana")]
+    page = browser.get(address(Job, "change", job.pk)).content.decode()
+    assert "Deleted by itself" in page
 
 
 def test_the_page_of_a_recording_acts_too(operator: Client, alice: User, make_job: Callable[..., Job]) -> None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/cancel/", views.cancel, name="cancel"),
     path("jobs/<uuid:job_id>/again/", views.again, name="again"),
     path("jobs/<uuid:job_id>/part/", views.part, name="part"),
+    path("jobs/<uuid:job_id>/keep/", views.keep, name="keep"),
     path("jobs/<uuid:job_id>/delete/", views.delete, name="delete"),
     path("jobs/<uuid:job_id>/download/<slug:format_name>/", views.download, name="download"),
     path("recordings/<uuid:job_id>/media", playback.media, name="media"),

@@ -24,6 +24,8 @@ from jobs.listing import Wish, find
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel as cancel_run
 from jobs.services.delete import delete as delete_job
+from jobs.services.keep import give_free
+from jobs.services.keep import keep as keep_job
 from jobs.services.options import FIELDS, Options, read_options
 from jobs.services.part import hear_part
 from jobs.services.retry import retry, whole_run
@@ -141,6 +143,13 @@ def _part_options(request: HttpRequest, job: Job, language: str) -> Options | No
         return read_options(request.POST)
     run = job.current_run
     return read_options({**whole_run(run).options, "language": language}) if language and run is not None else None
+
+
+@require_POST
+def keep(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Keep it from retention, or give it free again (`kept=no`); saying it twice is fine."""
+    verb = give_free if request.POST.get("kept") == "no" else keep_job
+    return _act(request, job_id, lambda found: verb(found, cast(User, request.user)))
 
 
 @require_http_methods(["GET", "POST"])

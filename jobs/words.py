@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from jobs.models import Run, RunEvent, Segment
 from jobs.progress import NO_MODEL, NO_WORKER, PLACES_SHOWN, Progress
 from jobs.services import begin, quality
-from jobs.services.finish import REFUSALS
+from jobs.services.finish import INFECTED, NOT_SCANNED, REFUSALS
 from jobs.services.languages import LANGUAGES
 from jobs.services.options import QUICK, THOROUGH
 from jobs.states import FINAL, RunState
@@ -28,6 +28,8 @@ STATES: dict[str, Promise] = {
     RunState.CANCELLED: gettext_lazy("Cancelled"),
 }
 STAGES: dict[str, Promise] = {
+    begin.SCANNING: gettext_lazy("Looking for viruses"),
+    begin.SCANNER_AWAY: gettext_lazy("Waiting for the virus scanner"),
     begin.PREPARING: gettext_lazy("Reading the recording"),
     begin.LISTENING: gettext_lazy("Working out the language"),
     begin.TRANSCRIBING: gettext_lazy("Writing down what is said"),
@@ -38,6 +40,10 @@ REASONS: dict[str, Promise] = {
     "workflow_closed": gettext_lazy("Started again after an interruption"),
 }
 NEXT_STEPS: dict[str, Promise] = {  # where running it again would fail again
+    INFECTED: gettext_lazy("It cannot be run again. Check the device it comes from, then upload a clean copy."),
+    NOT_SCANNED: gettext_lazy(
+        "The recording is kept. Ask the operator to raise the scanner's limits, then run it again."
+    ),
     "missing_file": gettext_lazy("The text written so far is kept."),
     "language_unknown": gettext_lazy(
         "The recording is kept. Choose another language or model under “Run again with other options”."
@@ -248,10 +254,10 @@ def why(ended: Run | RunEvent) -> str:
 
 def next_step(run: Run) -> str:
     """After a failure: what was kept, and what to do."""
-    if run.reason in REFUSALS:
-        return _("The file was not kept, because there is nothing to transcribe in it.")
     if run.reason in NEXT_STEPS:
         return str(NEXT_STEPS[run.reason])
+    if run.reason in REFUSALS:
+        return _("The file was not kept, because there is nothing to transcribe in it.")
     return _("The recording and the text written so far are kept. Run it again; if it fails again, tell the operator.")
 
 

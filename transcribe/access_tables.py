@@ -19,6 +19,8 @@ FOR_BROWSERS = """
 /admin/login/                                       POST   onward   onward   onward   onward   onward   onward
 /admin/                                             GET    admin-in admin-in admin-in admin-in 200      200
 /admin/                                             POST   admin-in admin-in admin-in admin-in 200      200
+/admin/slow/                                        GET    sign-in  404      404      sign-in  404      200
+/admin/slow/                                        POST   sign-in  405      405      sign-in  405      405
 /admin/logout/                                      GET    admin-in onward   onward   admin-in 405      405
 /admin/logout/                                      POST   admin-in onward   onward   admin-in onward   onward
 /admin/password_change/                             GET    admin-in admin-in admin-in admin-in 200      200
@@ -119,6 +121,8 @@ FOR_BROWSERS = """
 /jobs/<uuid:job_id>/again/                          POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/part/                           GET    sign-in  405      405      sign-in  405      405
 /jobs/<uuid:job_id>/part/                           POST   sign-in  404      onward   sign-in  404      404
+/jobs/<uuid:job_id>/keep/                           GET    sign-in  405      405      sign-in  405      405
+/jobs/<uuid:job_id>/keep/                           POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/delete/                         GET    sign-in  404      200      sign-in  404      404
 /jobs/<uuid:job_id>/delete/                         POST   sign-in  404      onward   sign-in  404      404
 /jobs/<uuid:job_id>/download/<slug:format_name>/    GET    sign-in  404      200      sign-in  404      404
@@ -137,6 +141,10 @@ FOR_SCRIPTS = """
 /api/v1/jobs/<uuidstr:job_id>                   GET    401      404      200      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>                   POST   405      405      405      405      405      405      405
 /api/v1/jobs/<uuidstr:job_id>                   DELETE 401      404      204      401      404      404      401
+/api/v1/jobs/<uuidstr:job_id>/kept              GET    405      405      405      405      405      405      405
+/api/v1/jobs/<uuidstr:job_id>/kept              POST   405      405      405      405      405      405      405
+/api/v1/jobs/<uuidstr:job_id>/kept              PUT    401      404      200      401      404      404      401
+/api/v1/jobs/<uuidstr:job_id>/kept              DELETE 401      404      200      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/cancel            GET    405      405      405      405      405      405      405
 /api/v1/jobs/<uuidstr:job_id>/cancel            POST   401      404      409      401      404      404      401
 /api/v1/jobs/<uuidstr:job_id>/retry             GET    405      405      405      405      405      405      405

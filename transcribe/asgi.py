@@ -26,6 +26,8 @@ def build() -> ProtocolTypeRouter:
     from transcribe.origin import same_origin
     from transcribe.postgres.base import idle
     from transcribe.request_id import WithRequestId
+    from transcribe.watching.doors import metrics, ready
+    from transcribe.watching.requests import Watched
 
     refuse_unsafe()
     idle.most = settings.DATABASE_IDLE_CONNECTIONS
@@ -34,9 +36,12 @@ def build() -> ProtocolTypeRouter:
         "/api/v1/uploads/": TusDoor(uploader),
         "/v1/audio/transcriptions": AudioDoor("transcribe", uploader),
         "/v1/audio/translations": AudioDoor("translate", uploader),
+        "/readyz": ready(),
+        "/metrics": metrics(),
     }
     http = with_events(EventsDoor(reader), Gate(django, doors))
-    return ProtocolTypeRouter({"http": WithRequestId(WithHeaders(http)), "websocket": same_origin(live)})
+    watched = WithRequestId(Watched(WithHeaders(http)))
+    return ProtocolTypeRouter({"http": watched, "websocket": Watched(same_origin(live))})
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "transcribe.settings")

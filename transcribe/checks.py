@@ -19,7 +19,7 @@ MAKE_ONE = 'Make one: python -c "import secrets; print(secrets.token_urlsafe(48)
 
 def check_production(**_: object) -> list[CheckMessage]:
     """Nothing in embedded mode, which is for 127.0.0.1 alone."""
-    return [] if settings.EMBEDDED else [*_secrets(), *_addresses()]
+    return [] if settings.EMBEDDED else [*_secrets(), *_addresses(), *_faults()]
 
 
 def refuse_unsafe() -> None:
@@ -30,11 +30,13 @@ def refuse_unsafe() -> None:
 
 
 def _secrets() -> Iterator[Error]:
-    if _guessable(settings.SECRET_KEY):
+    if guessable(settings.SECRET_KEY):
         yield Error("SECRET_KEY is from an example or can be guessed.", hint=MAKE_ONE, id="transcribe.E001")
-    if settings.OIDC_ISSUER and _guessable(settings.OIDC_CLIENT_SECRET):
+    if settings.OIDC_ISSUER and guessable(settings.OIDC_CLIENT_SECRET):
         hint = "Copy the provider's own, or make a new one there."
         yield Error("OIDC_CLIENT_SECRET is from an example or can be guessed.", hint=hint, id="transcribe.E002")
+    if settings.METRICS_TOKEN and guessable(settings.METRICS_TOKEN):
+        yield Error("METRICS_TOKEN is from an example or can be guessed.", hint=MAKE_ONE, id="transcribe.E008")
     if settings.DEBUG:
         hint = "Its pages show settings and source to everybody: leave DEBUG out."
         yield Error("DEBUG is on in production.", hint=hint, id="transcribe.E003")
@@ -53,5 +55,12 @@ def _addresses() -> Iterator[Error]:
             yield Error(f"CSRF_TRUSTED_ORIGINS has {origin}, which is not https.", hint=hint, id="transcribe.E006")
 
 
-def _guessable(secret: str) -> bool:
+def _faults() -> Iterator[Error]:
+    if settings.FAILPOINTS:
+        hint = "It makes processes end in the middle of their work, for tests: leave FAILPOINTS out."
+        yield Error("FAILPOINTS is set in production.", hint=hint, id="transcribe.E007")
+
+
+def guessable(secret: str) -> bool:
+    """Whether it is short, of few characters, or looks like an example's."""
     return len(secret) < 32 or len(set(secret)) < DISTINCT or EXAMPLES.search(secret) is not None

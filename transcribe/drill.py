@@ -49,13 +49,16 @@ class Drill:
     def stop(self) -> None:
         self.stack.stop()
 
-    def upload(self, path: Path, *, title: str = "", language: str = "en", **options: str) -> str:
-        """Through the one-shot door, as a script would; the id of the job. `options`: further fields of the form."""
+    def upload(self, path: Path, *, title: str = "", language: str = "en", key: str = "", **options: str) -> str:
+        """Through the one-shot door, as a script would; the id of the job. `options`: further fields of the form.
+
+        `key`: however often it is sent under it, it is one recording.
+        """
         fields = {"language": language, **options}
-        answer = self.post("/api/v1/upload", path.read_bytes(), title or path.name, fields)
+        answer = self.post("/api/v1/upload", path.read_bytes(), title or path.name, fields, key)
         return str(answer["id"])
 
-    def post(self, url: str, content: bytes, title: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    def post(self, url: str, content: bytes, title: str, fields: Mapping[str, str], key: str = "") -> dict[str, Any]:
         """A multipart POST; the JSON answer. Raises urllib.error.HTTPError for a refusal."""
         boundary = uuid.uuid4().hex
         parts = [
@@ -65,6 +68,7 @@ class Drill:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{title}"\r\n\r\n'.encode()
         body = b"".join([*parts, head, content, f"\r\n--{boundary}--\r\n".encode()])
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
+        headers |= {"Idempotency-Key": key} if key else {}
         with self._browser.open(self._request(url, body, headers), timeout=120) as answer:
             return dict(json.load(answer))
 
@@ -113,9 +117,9 @@ class Drill:
         )
         return [str(row[0]) for row in self.rows(query, job)]
 
-    def faults(self) -> list[tuple[str, list[str]]]:
+    def faults(self, *arguments: str) -> list[tuple[str, list[str]]]:
         """What `manage.py check_integrity` calls wrong: codes with ids. Raises RuntimeError where it could not ask."""
-        command = [sys.executable, "manage.py", "check_integrity", "--deep", "--json"]
+        command = [sys.executable, "manage.py", "check_integrity", "--deep", "--json", *arguments]
         done = subprocess.run(command, env=self.stack.environment(), capture_output=True, text=True, check=False)
         if not done.stdout:
             raise RuntimeError(done.stderr)
@@ -127,18 +131,20 @@ class Drill:
     def wait_for_windows(self, job: str, count: int, seconds: float = 300) -> None:
         self.wait(lambda: self.done_windows(job) >= count, f"{count} windows of {job}", seconds)
 
-    def wait_for_end(self, job: str, seconds: float = 600) -> tuple[str, str]:
+    def wait_for_end(self, job: str, seconds: float = 600, look: float = LOOK_SECONDS) -> tuple[str, str]:
         """State and reason, once final."""
-        self.wait(lambda: self.run(job)[0] in ("succeeded", "failed", "cancelled"), f"the end of {job}", seconds)
+        ends = ("succeeded", "failed", "cancelled")
+        self.wait(lambda: self.run(job)[0] in ends, f"the end of {job}", seconds, look)
         return self.run(job)
 
-    def wait(self, happened: Callable[[], bool], what: str, seconds: float) -> None:
-        """Until `happened`. Raises TimeoutError that says what was waited for."""
+    def wait(self, happened: Callable[[], bool], what: str, seconds: float, look: float = LOOK_SECONDS) -> None:
+        """Until `happened`. Raises TimeoutError that says what was waited for. `look`: seconds between two looks, each
+        of which is a new connection to Postgres: five a second are felt where processor time is measured."""
         deadline = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(look)
 
     def _csrf(self) -> str:
         page = self.get("/upload")

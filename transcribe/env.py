@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
     value = text(name, default)
     if value not in choices:
         raise ImproperlyConfigured(f"{name} is {value!r}; write {' or '.join(choices)}.")
+    return value
+
+
+def address(name: str, default: str = "") -> str:
+    """HOST:PORT or the path of a Unix socket."""
+    value = text(name, default)
+    if value and not value.startswith("/") and not re.fullmatch(r"[^/\s]+:[0-9]{1,5}", value):
+        raise ImproperlyConfigured(f"{name} is {value!r}; write HOST:PORT, or the path of a Unix socket.")
     return value
 
 

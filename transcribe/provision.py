@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from transcribe.clamav import find_scanner
 from transcribe.embedded import assets, places
 from transcribe.embedded.node import find_node
 from transcribe.embedded.temporal_binary import temporal_binary
@@ -52,6 +53,20 @@ def bring_browser(say: Say = say) -> Path:
     raise RuntimeError("There is no browser to test with. Install the package `chromium` (or Google Chrome).")
 
 
+def bring_scanner(say: Say = say) -> Path:
+    """Find ClamAV's clamd, or install Debian's package. Raises RuntimeError that names it."""
+    for get in (lambda _say: None, _install_scanner):
+        get(say)
+        if (found := find_scanner()) is not None:
+            say(f"Virus scanner: {found}")
+            return found
+    raise RuntimeError("There is no virus scanner to test with. Install the package `clamav-daemon`.")
+
+
+def _install_scanner(say: Say) -> None:
+    _install("Virus scanner", "clamav-daemon", say)
+
+
 def _playwrights() -> Path | None:
     """Asked in a child: Playwright's driver wants a loop of its own."""
     code = "from playwright.sync_api import sync_playwright as p\nwith p() as x: print(x.chromium.executable_path)"
@@ -66,18 +81,22 @@ def _download_browser(say: Say) -> None:
 
 
 def _install_package(say: Say) -> None:
+    _install("Browser", "chromium", say)
+
+
+def _install(what: str, package: str, say: Say) -> None:
     apt = shutil.which("apt-get")
     if apt is None or not places.is_root():
         return
-    say("Browser: installing Debian's package chromium.")
+    say(f"{what}: installing Debian's package {package}.")
     if _try([apt, "update"], say):
-        _try([apt, "install", "-y", "--no-install-recommends", "chromium"], say)
+        _try([apt, "install", "-y", "--no-install-recommends", package], say)
 
 
 def _try(command: list[str], say: Say) -> bool:
     """Whether it succeeded within its time; the end of what it said when not."""
     try:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # no services are started
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=DOWNLOAD_SECONDS, env=environment
         )
@@ -96,6 +115,7 @@ def bring_all() -> None:
     for folder in NPM_FOLDERS:
         assets.install(places.CHECKOUT / folder, find_node(), say)
     bring_browser()
+    bring_scanner()
 
 
 def run(passes: Sequence[Sequence[str]]) -> int:

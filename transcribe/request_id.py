@@ -31,9 +31,12 @@ class WithRequestId:
 
 
 class NamesRequest(logging.Filter):
-    """For log handlers: `%(request_name)s` is the name of the request that the line belongs to, in brackets."""
+    """For log handlers: `request_id` is the name of the request that a line belongs to, `request_name` the same in
+    brackets, for the text form."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         name = caller.get().request_id
         record.request_name = f" [{name}]" if name else ""
+        if name:
+            record.request_id = name
         return True

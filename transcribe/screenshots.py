@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
+from transcribe import web
+
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
@@ -87,11 +89,10 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     from jobs.models import Worker
 
     Worker.objects.filter(host="screenshots").delete()
+    seen = timezone.now() + timedelta(hours=1)  # it stays alive while pages are drawn
+    offered = {"host": "screenshots", "pid": 1, "device": "cpu", "slots": 1, "speed": 4.2, "seen_at": seen}
     for model, able in [("small", True), ("turbo", False)]:
-        seen = timezone.now() + timedelta(hours=1)  # it stays alive while pages are drawn
-        Worker.objects.create(
-            host="screenshots", pid=1, model=model, device="cpu", slots=1, translates=able, seen_at=seen
-        )
+        Worker.objects.create(model=model, translates=able, **offered)
     anna = User.objects.get_or_create(username="anna", defaults={"is_staff": True, "is_superuser": True})[0]
     nobody = User.objects.create_user("nobody")
     cancelled = recording(anna, "Voice memo at the station with a very long name that does not end.ogg", 3, "cancelled")
@@ -100,6 +101,7 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     done = recording(anna, "Lecture 7: rivers and their towns.m4a", 48, "succeeded", heard=1.0)
     running = recording(anna, "Interview with the harbour master.mp3", 62, "running", heard=0.42)
     queued = recording(anna, "Board meeting, part two.wav", None, "queued")
+    Worker.objects.filter(host="screenshots").update(runs=[str(running.runs.get().pk)])
     for job, age in zip(anna.jobs.order_by("-created_at"), AGES, strict=False):
         _put_back(job, timedelta(minutes=age))
     pages = {"dashboard": "/", "search": "/?q=nothing", "upload": "/upload", "error": "/nothing-here"}
@@ -108,6 +110,7 @@ def fill() -> tuple[dict[str, str], dict[str, str]]:
     personal.make(anna, "Nightly backup", frozenset({"jobs:read", "jobs:write"}), 90)
     personal.revoke(personal.make(anna, "Old laptop", frozenset({"uploads:write"}), 7)[0])
     pages |= {"account": "/account/", "delete": f"/jobs/{done.pk}/delete/", "administration": "/admin/jobs/run/"}
+    pages |= {"slow": "/admin/slow/"}
     return pages, {"anna": sign_in_link(anna), "nobody": sign_in_link(nobody)}
 
 
@@ -133,11 +136,12 @@ def recording(
 
     now = timezone.now()
     job = Job.objects.create(owner=owner, title=title, size=(minutes or 2) * 960_000, sha256="0" * 64)
+    rested = None if state in ("queued", "running") else now - timedelta(days=26)  # where retention is on: soon gone
     stage = "transcribing" if state == "running" else ""
     run = Run.objects.create(job=job, number=1, model="small", model_sha256="9ecf779972d90ba4", state=state, **fields)
     Run.objects.filter(pk=run.pk).update(stage=stage, language="en" if heard else "")
     Run.objects.filter(pk=run.pk).update(language_probability=0.98 if heard else None)
-    Job.objects.filter(pk=job.pk).update(current_run=run, duration=minutes * 60 if minutes else None)
+    Job.objects.filter(pk=job.pk).update(current_run=run, duration=minutes * 60 if minutes else None, idle_since=rested)
     moves = [("queued", ""), ("running", "preparing"), ("running", "listening"), ("running", "transcribing")]
     moves = moves[: 4 if heard else 1] + ([(state, "")] if state not in ("queued", "running") else [])
     for index, (moved, entered) in enumerate(moves):
@@ -165,8 +169,9 @@ def speak(run: Any, seconds: float, heard: float) -> None:
         start = 30.0 * index
         done = timezone.now() if start < seconds * heard else None
         window = Window.objects.create(
-            run=run, index=index, span=index // 10, batch=index // 2, start=start, end=start + 30, done_at=done
-        )
+            run=run, index=index, span=index // 10, batch=index // 2, start=start, end=start + 30, done_at=done,
+            attempts=1 if start - 30 < seconds * heard else 0,
+        )  # fmt: skip
         for place in range(6 if done else 0):
             at, words = start + place * 5, sentences[(index * 6 + place) % len(sentences)]
             sure = -1.1 if (index * 6 + place) % 17 == 4 else -0.2
@@ -180,8 +185,7 @@ def served() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
-    server = subprocess.Popen([*command, "--http", "transcribe.deadlines:Http", "--log-level", "warning"], cwd=CHECKOUT)
+    server = subprocess.Popen(web.command("--port", str(port)), cwd=CHECKOUT)
     try:
         _wait(port)
         yield f"http://127.0.0.1:{port}"

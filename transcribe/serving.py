@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+
+from transcribe import web
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -156,9 +157,7 @@ def serve(media: Path, port: int, given: Mapping[str, str] | None = None) -> Ite
         "UPLOAD_LOCK_WAIT_SECONDS": str(LOCK_WAIT_SECONDS),
         **(given or {}),
     }
-    command = [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", "--port", str(port)]
-    command += ["--http", "transcribe.deadlines:Http", "--log-level", "warning"]
-    with subprocess.Popen(command, env=environment, cwd=ROOT) as process:
+    with subprocess.Popen(web.command("--port", str(port)), env=environment, cwd=ROOT) as process:
         try:
             server = Server(port=port, pid=process.pid, media=media)
             _wait_until_alive(server, process)

@@ -5,6 +5,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from transcribe import env
+from transcribe.watching.logs import logging_settings
+from worker.lines import FORMATS
 from worker.model import named
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,6 +35,14 @@ DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1 << 30)  # nothing is adm
 DURATION_LIMIT_SECONDS = env.number("DURATION_LIMIT_SECONDS", 24 * 3600, minimum=1)  # enforced while decoding
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200, minimum=2)  # of one person, by each web process
 OPENAI_WAIT_SECONDS = env.number("OPENAI_WAIT_SECONDS", 590, minimum=1)  # their clients give up after 600
+# A recording is deleted so long after its last run; 0: kept for ever. More is a thousand years: dates have an end.
+RETENTION_DAYS = min(env.number("RETENTION_DAYS", 0), 365_000)
+
+# --- Virus scan -----------------------------------------------------------------------------------------------------
+CLAMD_ADDRESS = env.address("CLAMD_ADDRESS")  # HOST:PORT, or the path of a Unix socket; empty: nothing is scanned
+# Where the scanner is away, or refuses a file: it is waited for, the run fails; or both go on, with a warning.
+SCAN_POLICY = env.choice("SCAN_POLICY", "required", ("required", "best_effort"))
+CLAMD_SILENCE_SECONDS = env.number("CLAMD_SILENCE_SECONDS", 900, minimum=1)  # more than clamd's MaxScanTime
 
 # --- Model ----------------------------------------------------------------------------------------------------------
 DEMO_CHECKPOINT = BASE_DIR / "worker" / "demo" / "demo.pt"
@@ -56,6 +66,7 @@ CANCEL_GRACE_SECONDS = env.number("CANCEL_GRACE_SECONDS", 5, minimum=0)  # then 
 WINDOW_CAP_SECONDS = env.number("WINDOW_CAP_SECONDS", 600, minimum=1)  # wall clock for a batch in the engine
 ENGINE_MODE = env.choice("ENGINE_MODE", "fast", ("fast", "exact"))  # exact: openai-whisper's tokens, about half as fast
 ENGINE_SLOTS = env.number("ENGINE_SLOTS", 0)  # 0: one for each GPU, else as many as cores and memory allow
+FAILPOINTS = env.text("FAILPOINTS", "")  # a folder, for fault tests alone, see jobs.failpoints
 
 # --- Django ---------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -74,6 +85,7 @@ INSTALLED_APPS = [
     "tailwind",
     "transcribe.theme",
     "transcribe.embedded",
+    "transcribe.preflight",
     "accounts",
     "jobs",
     "worker",
@@ -117,12 +129,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A database host that vanishes without a word is noticed: the system's own limits are hours, and heartbeats wait too.
 SILENCE_LIMITS = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# So is a process that stands still in a transaction: others wait for its locks. 0: nothing is told to Postgres.
+DATABASE_TRANSACTION_SECONDS = env.number("DATABASE_TRANSACTION_SECONDS", 30)
 
 
 def _database(url: str) -> dict[str, object]:
     """DATABASE_URL as Django wants it; `?host=` may name the folder of a Unix socket."""
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    seconds = DATABASE_TRANSACTION_SECONDS
+    still = {"options": f"-c idle_in_transaction_session_timeout={seconds}s"} if seconds else {}
     return {
         "ENGINE": "transcribe.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -131,7 +147,7 @@ def _database(url: str) -> dict[str, object]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **SILENCE_LIMITS, **query},
+        "OPTIONS": {"connect_timeout": 5, **still, **SILENCE_LIMITS, **query},
     }
 
 
@@ -220,12 +236,12 @@ STORAGES = {
 TAILWIND_APP_NAME = "transcribe.theme"
 
 # --- Logs: job id and run, never tokens, file names or transcript text ----------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s:%(request_name)s %(message)s"}},
-    "filters": {"request": {"()": "transcribe.request_id.NamesRequest"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}},  # it tells every address it calls
-}
+LOG_FORMAT = env.choice("LOG_FORMAT", "text" if EMBEDDED else "json", FORMATS)  # json: one object a line
+LOGGING = logging_settings(LOG_FORMAT, env.text("LOG_LEVEL", "INFO"))
+
+# --- Metrics --------------------------------------------------------------------------------------------------------
+# Who sends this token reads /metrics; without one, programs on the same machine alone.
+METRICS_TOKEN = env.secret("METRICS_TOKEN") if env.text("METRICS_TOKEN", "") else ""
+# Where a worker shows its own, and where the Temporal SDK in it shows its: host:port each; empty: nowhere.
+WORKER_METRICS_ADDRESS = env.text("WORKER_METRICS_ADDRESS", "" if EMBEDDED else "127.0.0.1:9464")
+TEMPORAL_METRICS_ADDRESS = env.text("TEMPORAL_METRICS_ADDRESS", "")

@@ -144,7 +144,7 @@ def _owned(values: dict[str, Any]) -> list[Any]:
     """What others must leave as it is."""
     owner, session = values["id"], values["session"]
     found = [
-        Job.objects.filter(owner=owner).values_list("pk", "title", "current_run"),
+        Job.objects.filter(owner=owner).values_list("pk", "title", "current_run", "protected"),
         Run.objects.filter(job__owner=owner).values_list("pk", "state"),
         Upload.objects.filter(owner=owner).values_list("pk"),
         PersonalToken.objects.filter(owner=owner).values_list("pk", "revoked_at"),

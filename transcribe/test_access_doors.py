@@ -53,6 +53,8 @@ DOORS = [
     Door("/api/v1/jobs/{job_id}/events", "POST"),
     Door("/v1/audio/transcriptions", "POST", MULTIPART, ASKED + END),
     Door("/v1/audio/translations", "POST", MULTIPART, ASKED + END),
+    Door("/readyz", "GET"),
+    Door("/metrics", "GET"),  # for who has its token, or comes from this machine: `watching/test_doors.py`
 ]
 BY_TOKEN = """
 # door                           method  anonymous stranger owner disabled staff superuser
@@ -69,6 +71,8 @@ BY_TOKEN = """
 /api/v1/jobs/{job_id}/events     POST    405 405 405 405 405 405
 /v1/audio/transcriptions         POST    401 400 400 401 400 400
 /v1/audio/translations           POST    401 400 400 401 400 400
+/readyz                          GET     200 200 200 200 200 200
+/metrics                         GET     404 404 404 404 404 404
 """
 ONLY_TOKENS = ("/v1/audio/",)
 SOCKETS = """

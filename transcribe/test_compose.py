@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
+
+from transcribe.embedded.temporal import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "compose.yml").read_text())
@@ -99,6 +102,12 @@ def test_the_image_starts_the_web_process_as_it_is_started_everywhere() -> None:
     assert MAKER["FOLDERS"]["app"][0] == 10001
 
 
+def test_people_are_served_where_the_web_is_healthy_and_a_worker_says_that_it_lives() -> None:
+    assert SERVICES["web"]["healthcheck"]["test"] == ["CMD", "python", "-m", "transcribe.web", "--ready"]
+    assert 'CMD ["python", "manage.py", "worker_health"]' in (ROOT / "Dockerfile").read_text()
+    assert "healthcheck" not in SERVICES["worker"]
+
+
 def test_nobody_answers_a_health_check_when_nothing_runs() -> None:
     program = "from transcribe.web import answers; raise SystemExit(not answers(1))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 1
@@ -137,3 +146,19 @@ def test_a_program_gets_its_secrets_or_does_not_start(tmp_path: Path) -> None:
     assert run(tmp_path / "here").stdout == "[two words $HOME]\n"
     missing = run(tmp_path / "missing")
     assert (missing.returncode != 0, missing.stdout) == (True, "")
+
+
+def test_the_virus_scanner_is_where_the_page_says_and_takes_what_may_be_uploaded() -> None:
+    lines = (ROOT / "deploy" / "clamav" / "clamd.conf").read_text().splitlines()
+    said = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    assert f"CLAMD_ADDRESS=clamav:{said['TCPSocket']}\n" in (ROOT / "docs" / "operating.md").read_text()
+    assert set(SERVICES["clamav"]["networks"]) & set(SERVICES["worker"]["networks"])
+    for limit in ("StreamMaxLength", "MaxFileSize", "MaxScanSize"):
+        assert int(said[limit].removesuffix("M")) << 20 > settings.UPLOAD_LIMIT_BYTES
+    assert int(said["MaxScanTime"]) / 1000 < settings.CLAMD_SILENCE_SECONDS
+    assert said["AlertExceedsMax"] == "yes"
+
+
+def test_both_temporal_servers_are_told_the_same() -> None:
+    told = yaml.safe_load((ROOT / "deploy" / "temporal" / "dynamic.yaml").read_text())
+    assert SETTINGS.items() <= {name: str(rule["value"]) for name, [rule] in told.items()}.items()

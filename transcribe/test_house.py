@@ -9,6 +9,7 @@ HEAVY = {"torch", "whisper", "av", "onnxruntime"}
 
 SETUP = "import django; django.setup(); "
 WEB = SETUP + "import transcribe.asgi, transcribe.urls"
+LOOKS = SETUP + "from transcribe.preflight.looks import looks; list(looks({role!r}, gpu=False))"
 PARENT = SETUP + "import worker.management.commands.worker"
 
 
@@ -16,6 +17,8 @@ PARENT = SETUP + "import worker.management.commands.worker"
     ("loads", "forbidden"),
     [
         pytest.param(WEB, HEAVY | {"temporalio", "numpy"}, id="the web process"),
+        pytest.param(LOOKS.format(role="web"), HEAVY | {"temporalio", "numpy"}, id="preflight of the web process"),
+        pytest.param(LOOKS.format(role="worker"), HEAVY, id="preflight of a worker"),
         pytest.param(PARENT, HEAVY, id="the worker's parent"),
         pytest.param("import worker.workflows", HEAVY | {"django", "jobs", "accounts", "numpy"}, id="the workflow"),
         pytest.param("import worker.media", HEAVY | {"django", "jobs", "temporalio"}, id="media"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "operating.md").read_text()
-READERS = {"text", "flag", "number", "names", "secret", "choice"}
+READERS = {"text", "flag", "number", "names", "secret", "choice", "address"}
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.M)
 
 

@@ -41,10 +41,11 @@ def test_djangos_own_checks_of_production_find_nothing() -> None:
 
 @pytest.mark.parametrize("words", [("manage.py", "migrate"), ("-c", "import transcribe.asgi")])
 def test_neither_commands_nor_the_server_start_with_an_example(words: tuple[str, ...]) -> None:
-    done = run(*words, SECRET_KEY=COMPOSE_EXAMPLE, DEBUG="true", ALLOWED_HOSTS="")
+    done = run(*words, SECRET_KEY=COMPOSE_EXAMPLE, DEBUG="true", ALLOWED_HOSTS="", FAILPOINTS="/tmp")
     assert done.returncode != 0
     for said in ("SECRET_KEY is from an example", "DEBUG is on in production", "ALLOWED_HOSTS names no host"):
         assert said in done.stderr
+    assert "FAILPOINTS is set in production" in done.stderr
     assert COMPOSE_EXAMPLE not in done.stderr
 
 
@@ -83,6 +84,8 @@ def test_good_settings_pass(production: Any) -> None:
         ("ALLOWED_HOSTS", [], "E004"),
         ("ALLOWED_HOSTS", ["*"], "E005"),
         ("CSRF_TRUSTED_ORIGINS", ["http://transcribe.test"], "E006"),
+        ("FAILPOINTS", "/tmp/failpoints", "E007"),
+        ("METRICS_TOKEN", "a" * 32, "E008"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_with_a_hint(production: Any, name: str, value: Any, code: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from transcribe import programs, provision, testing
+from transcribe import clamav, programs, provision, testing
 from transcribe.embedded import places
 
 
@@ -44,6 +44,16 @@ def test_debians_package_is_the_last_resort(path: Path, monkeypatch: pytest.Monk
     put(path / "apt-get", script)
     provision._install_package(lambda _line: None)
     assert provision.find_browser() == browser
+
+
+def test_the_virus_scanner_is_found_or_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "is_root", lambda: False)
+    monkeypatch.setattr(clamav, "ELSEWHERE", str(path / "sbin"))
+    with pytest.raises(RuntimeError, match="Install the package `clamav-daemon`"):
+        provision.bring_scanner(lambda _line: None)
+    (path / "sbin").mkdir()
+    scanner = put(path / "sbin" / "clamd")
+    assert provision.bring_scanner(lambda _line: None) == scanner
 
 
 def test_a_command_that_is_not_there_or_fails_is_said(path: Path) -> None:

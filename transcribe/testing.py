@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("SECRET_KEY", secrets.token_hex(32))
 os.environ.setdefault("TRANSCRIBE_EMBEDDED", "true")
+os.environ.setdefault("DATABASE_TRANSACTION_SECONDS", "0")  # a test is one transaction, however long it takes
 os.environ.setdefault("WHISPER_MODEL", str(Path(__file__).resolve().parent.parent / "worker" / "demo" / "demo.pt"))
 
 
@@ -63,10 +64,13 @@ def make_job(media: Path) -> Callable[..., "Job"]:
 
     def make(owner: "User", *, content: bytes = b"recording", title: str = "talk.mp3", **fields: Any) -> "Job":
         from jobs.models import Job, Run
+        from jobs.states import FINAL
 
         job = Job.objects.create(owner=owner, title=title, size=len(content), sha256="0" * 64)
         job.current_run = Run.objects.create(job=job, number=1, model="demo", **fields)
-        job.save(update_fields=["current_run"])
+        if job.current_run.state in FINAL:
+            job.idle_since = job.current_run.finished_at or job.created_at
+        job.save(update_fields=["current_run", "idle_since"])
         job.path.parent.mkdir(parents=True)
         job.path.write_bytes(content)
         return job

@@ -1,6 +1,7 @@
 """How the web process is started, said here alone: `python -m transcribe.web` in the image, and the embedded stack.
 
-Arguments are further options of uvicorn; `--check` asks the running one instead, for health checks.
+Arguments are further options of uvicorn; `--check` (alive?) and `--ready` (with its database, tables and folder?) ask
+the running one instead, for health checks.
 """
 
 import http.client
@@ -16,7 +17,8 @@ OPTIONS = [  # of uvicorn
     *("--ws-ping-interval", "20", "--ws-ping-timeout", "20"),  # a browser that vanished without a word is dropped
     *("--ws-per-message-deflate", "false"),  # its state would take most of the memory of an open page
 ]
-PORT, ANSWER_SECONDS = 8000, 3
+PORT, ANSWER_SECONDS = 8000, 4.5
+CHECKS = {"--check": "/healthz", "--ready": "/readyz"}
 
 
 def command(*options: str) -> list[str]:
@@ -24,11 +26,11 @@ def command(*options: str) -> list[str]:
     return [sys.executable, "-m", "uvicorn", "transcribe.asgi:application", *OPTIONS, *options]
 
 
-def answers(port: int = PORT) -> bool:
-    """Whether the process on this machine is alive. No proxy is asked, whatever the environment says."""
+def answers(port: int = PORT, path: str = CHECKS["--check"]) -> bool:
+    """Whether the process on this machine says yes. No proxy is asked, whatever the environment says."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
@@ -37,8 +39,8 @@ def answers(port: int = PORT) -> bool:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--check"]:
-        sys.exit(not answers())
+    if len(sys.argv) == 2 and sys.argv[1] in CHECKS:
+        sys.exit(not answers(path=CHECKS[sys.argv[1]]))
     line = command(*sys.argv[1:])
     os.execv(line[0], line)  # noqa: S606 - so that signals reach uvicorn itself
 

@@ -1,10 +1,13 @@
 """How an activity ends: those that are nobody's fault are said to the workflow and not logged as errors."""
 
+import errno
+
 from django.db import InterfaceError, InternalError, OperationalError
 from django.utils.translation import gettext_noop
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from worker.engine.base import EngineRefused
+from worker.media import DiskFull
 
 INTERNAL = "internal"
 NOT_RUNNING = "the run is not running any more"  # to the workflow alone
@@ -18,7 +21,8 @@ class EngineAway(Exception):
 
 
 # They come back, so they are waited for. Other errors of the database are about what was written: no wait mends them.
-WAITED_FOR = (EngineAway, OperationalError, InterfaceError, InternalError)
+WAITED_FOR = (EngineAway, DiskFull, OperationalError, InterfaceError, InternalError)
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 CHOSEN_WRONG = frozenset({"language_unknown", "cannot_translate"})  # the person can do something about these
 
 
@@ -37,6 +41,11 @@ def leaving() -> ApplicationError:
     return ApplicationError("the worker is stopping", type="leaving", category=ApplicationErrorCategory.BENIGN)
 
 
+def scanner_away() -> ApplicationError:
+    """The virus scanner does not answer, which says nothing about the recording: tried again without end."""
+    return ApplicationError("no virus scanner", type="scanner_away", category=ApplicationErrorCategory.BENIGN)
+
+
 def failed(error: Exception, attempt: int) -> ApplicationError:
     """What was not foreseen gets a few tries and then an end."""
     if isinstance(error, EngineRefused) and error.code in CHOSEN_WRONG:
@@ -44,5 +53,9 @@ def failed(error: Exception, attempt: int) -> ApplicationError:
     return ApplicationError(
         gettext_noop("Something failed on our side. Run it again; if it fails again, tell your operator."),
         type=INTERNAL,
-        non_retryable=attempt >= ATTEMPTS_ALLOWED and not isinstance(error, WAITED_FOR),
+        non_retryable=attempt >= ATTEMPTS_ALLOWED and not _comes_back(error),
     )
+
+
+def _comes_back(error: Exception) -> bool:
+    return isinstance(error, WAITED_FOR) or (isinstance(error, OSError) and error.errno in FULL)

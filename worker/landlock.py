@@ -10,6 +10,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Sequence
 
 CREATE_RULESET, RESTRICT_SELF = 444, 446  # the same numbers on every architecture
 SET_NO_NEW_PRIVS, SET_SECCOMP, FILTER_MODE = 38, 22, 2
@@ -61,11 +62,16 @@ def shut_in() -> None:
     """
     if len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("a process with several threads cannot be shut in: the others would stay free")
-    _check(_libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    promise()
     if supported():
         refuse_files()
     if platform.machine() in ALLOWED:
         refuse_calls()
+
+
+def promise() -> None:
+    """Never to gain rights again (no_new_privs), which both locks want first."""
+    _check(_libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def refuse_files() -> None:
@@ -84,7 +90,11 @@ def refuse_calls() -> None:
     calls = [int(number) for number in allowed.split()]
     steps = [(LOAD_WORD, 0, 0, 4), (JUMP_IF_EQUAL, 0, len(calls) + 1, architecture), (LOAD_WORD, 0, 0, 0)]
     steps += [(JUMP_IF_EQUAL, len(calls) - index, 0, call) for index, call in enumerate(calls)]
-    steps += [(RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]
+    install([*steps, (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)])
+
+
+def install(steps: Sequence[tuple[int, int, int, int]]) -> None:
+    """A seccomp filter: a classic BPF program, each step code, jumps and operand. Needs no_new_privs."""
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program)))
     _check(_libc.prctl(SET_SECCOMP, FILTER_MODE, header, 0, 0))

@@ -6,6 +6,7 @@ by the file it reads. So the sentences people see are written here, and the chil
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from worker.sentences import FIRST_PART, HOLES, SHORTER
 SAMPLE_BYTES, RATE = 2, 16_000  # mono, signed 16 bit, little endian
 FRAME_SAMPLES = 512  # one byte of speech probability for each
 LOST_SECONDS = 0.1  # damage below this takes no word away
+FULL_BYTES = 1 << 20  # a disk with less left was full for whoever wrote to it
 SHORT_SECONDS, SHORT_SHARE = 1.0, 0.01  # how far sound may end before the stated length without a word about it
 
 
@@ -38,6 +40,10 @@ class MediaRefused(MediaError):
 
 class DecodeStopped(MediaError):
     """`should_stop` said so."""
+
+
+class DiskFull(MediaError):
+    """There was no room left for what was being written."""
 
 
 class SandboxMissing(MediaError):
@@ -85,12 +91,15 @@ def decode(
 
     `speech` holds one byte, 0..255, for each 512 samples; the last, short frame counts too.
     Both appear complete or not at all. `on_progress` gets seconds of sound so far, `should_stop` is asked, each at
-    least every second. Raises MediaRefused, DecodeStopped, SandboxMissing; OSError of the files; ChildFailed when the
-    fault is ours or the machine's, so that trying again may help.
+    least every second. Raises MediaRefused, DecodeStopped, SandboxMissing, DiskFull; OSError of the files; ChildFailed
+    when the fault is ours or the machine's, so that trying again may help. What an earlier call left behind is removed;
+    should that one still be at it, it fails with ChildFailed.
     """
     if require_sandbox and (problem := landlock_problem()):
         raise SandboxMissing(problem)
-    parts = [path.with_name(path.name + ".part") for path in (samples, speech)]
+    for left in (left for path in (samples, speech) for left in path.parent.glob(f"{path.name}.*.part")):
+        left.unlink(missing_ok=True)
+    parts = [path.with_name(f"{path.name}.{uuid4().hex}.part") for path in (samples, speech)]
     try:
         with ExitStack() as files:
             recording = files.enter_context(source.open("rb"))
@@ -99,14 +108,25 @@ def decode(
                 raise _refusal("empty", limit_seconds)
             leashed = files.enter_context(Leashed([recording, *written], limit_seconds))
             decoded = _accept(_follow(leashed, limit_seconds, on_progress, should_stop), written)
-        for part, path in reversed(
-            list(zip(parts, (samples, speech), strict=True))
-        ):  # samples last: with them all is there
-            part.replace(path)
+        _put_in_place(list(zip(parts, (samples, speech), strict=True)))
         return decoded
+    except ChildFailed:
+        # The child is not asked: it may be owned by the recording, and what is full is waited for without end.
+        if shutil.disk_usage(samples.parent).free < FULL_BYTES:
+            raise DiskFull from None
+        raise
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def _put_in_place(written: Sequence[tuple[Path, Path]]) -> None:
+    """Samples last: with them all is there."""
+    try:
+        for part, path in reversed(written):
+            part.replace(path)
+    except FileNotFoundError:
+        raise ChildFailed("another call began anew, or the recording is gone") from None
 
 
 def render(

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.error import HTTPError
@@ -65,24 +66,46 @@ def named(text: str) -> tuple[str, str]:
     return (Path(text).stem if is_path(text) else text), text
 
 
-def resolve(name: str, folder: Path | None = None, say: Say = print) -> Path:
-    """The absolute path of a whole checkpoint: the file named, cached weights, or a download with a progress bar.
+@dataclass(frozen=True)
+class Weights:
+    """Where a checkpoint lies or will lie, and for a published one its address and SHA-256; both empty for a file."""
 
-    `folder` is where weights are kept, by default openai-whisper's own. Raises ModelMissing, or Unreachable where only
-    the network stands between.
+    path: Path
+    url: str = ""
+    sha256: str = ""
+
+
+def locate(name: str, folder: Path | None = None) -> Weights:
+    """The file named, which must be there, or the place of published weights, which may still have to be fetched.
+
+    `folder` is where weights are kept, by default openai-whisper's own. Raises ModelMissing.
     """
     if is_path(name):
         path = Path(name).expanduser().resolve()
         if not path.is_file():
             raise ModelMissing(f"There is no checkpoint at {path}. Set WHISPER_MODEL to a file or to a model's name.")
-        return path
+        return Weights(path)
     url = published().get(name)
     if url is None:
         raise ModelMissing(f"There is no model named {name}. Known names: {', '.join(sorted(published()))}.")
-    target = (folder or default_folder()).resolve() / url.rsplit("/", 1)[-1]
-    if not _whole(target, url):
-        _fetch(name, url, target, say)
-    return target
+    return Weights((folder or default_folder()).resolve() / url.rsplit("/", 1)[-1], url, url.split("/")[-2])
+
+
+def resolve(name: str, folder: Path | None = None, say: Say = print) -> Path:
+    """The absolute path of a whole checkpoint: the file named, cached weights, or a download with a progress bar.
+
+    As `locate`; raises Unreachable where only the network stands between.
+    """
+    found = locate(name, folder)
+    if found.url and not _whole(found.path, found.sha256):
+        _fetch(name, found, say)
+    return found.path
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file. OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def choose(asked: str | None, demo: Path, folder: Path | None = None, say: Say = print) -> tuple[Path, str]:
@@ -100,16 +123,14 @@ def choose(asked: str | None, demo: Path, folder: Path | None = None, say: Say =
         return demo, demo.stem
 
 
-def _whole(path: Path, url: str) -> bool:
+def _whole(path: Path, sha256: str) -> bool:
     """A file cut short by an earlier download has another hash."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == url.split("/")[-2]
+    return path.is_file() and digest(path) == sha256
 
 
-def _fetch(name: str, url: str, target: Path, say: Say) -> None:
+def _fetch(name: str, weights: Weights, say: Say) -> None:
     """Into a folder beside, moved when whole: what is cut off never counts as weights."""
+    url, target = weights.url, weights.path
     _ask(name, url)
     say(f"Downloading the model {name} to {target.parent}.")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +139,7 @@ def _fetch(name: str, url: str, target: Path, say: Say) -> None:
         code += "whisper._download(sys.argv[1], sys.argv[2], False)"
         done = subprocess.run([sys.executable, "-c", code, url, part, str(ANSWER_SECONDS)], check=False)
         fetched = Path(part) / target.name
-        if done.returncode or not _whole(fetched, url):
+        if done.returncode or not _whole(fetched, weights.sha256):
             raise Unreachable(f"The download of the model {name} did not finish. Try again.")
         fetched.replace(target)
 

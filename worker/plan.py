@@ -19,9 +19,11 @@ MIN_PAUSE = 2 * MARGIN  # a shorter one lies between two words; both margins fit
 LONGEST = 937  # frames (29.98 s): what the model hears at once is 30 s
 LONGEST_PAUSE = 156 - 2 * MARGIN  # frames within a window: pauses of 5 s and more invite invented text
 LATTER_PART = LONGEST // 2  # a long speech is cut after this
-SPAN_SECONDS = (300.0, 600.0)  # at least, unless a long pause comes between; at most
+SPAN_SECONDS = (300.0, 600.0)  # at least, unless a long pause comes between or the end is near; at most
+# Of what is left of the recording, at least as much as a span holds: towards the end spans get short, so that no slot
+# still has minutes to hear when the others are done. Two slots were 1.6 times as fast as one for 20 minutes without.
+SHARE_OF_REST = 1 / 4
 WINDOW_SECONDS, BATCH_SECONDS, LARGEST_BATCH = 30.0, 15.0, 8
-A_BEAM = 0.15  # of a window's time, for each hypothesis after the first
 VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 Run = tuple[int, int]  # from this frame up to, not including, that one
@@ -56,13 +58,8 @@ def plan(
     return _group([(start, end) for start, end in bounds if start < end], windows_per_batch)
 
 
-def windows_per_batch(speed: float, beam: int = 1) -> int:
-    """How many full windows an engine of this speed (audio seconds a second) hears in 15 s: 1, 2, 4 or 8.
-
-    The speed is that of one hypothesis; with `beam` of them the whole window, encoder and all, took 1.1 times as long
-    for 2 and 1.5 to 1.65 times for 5 (base dimensions, 8 windows, 60 and 100 tokens, one thread, 8-bit weights).
-    """
-    speed /= 1 + (beam - 1) * A_BEAM
+def windows_per_batch(speed: float) -> int:
+    """How many full windows an engine of this speed (audio seconds a second) hears in 15 s: 1, 2, 4 or 8."""
     size = 1
     while size < LARGEST_BATCH and 2 * size * WINDOW_SECONDS <= BATCH_SECONDS * speed:
         size *= 2
@@ -129,7 +126,8 @@ def _group(bounds: list[tuple[float, float]], size: int) -> list[Window]:
     opened = bounds[0][0] if bounds else 0.0
     for start, end in bounds:
         full, too_far = held == size, end - opened > SPAN_SECONDS[1]
-        if too_far or (full and windows[-1].end - opened >= SPAN_SECONDS[0]):
+        least = min(SPAN_SECONDS[0], SHARE_OF_REST * (bounds[-1][1] - opened))
+        if too_far or (full and windows[-1].end - opened >= least):
             span, opened = span + 1, start
         if too_far or full:
             batch, held = batch + 1, 0

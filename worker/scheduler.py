@@ -24,15 +24,17 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from jobs.failpoints import Point, reach
 from jobs.models import Run, Worker
 from jobs.services import admit as admission
 from jobs.services.cancel import finish_cancel
 from jobs.services.finish import fail
+from jobs.services.retention import delete_due
 from jobs.services.sweep import sweep
 from jobs.services.turns import Turns, under_way
 from jobs.states import RunState
 from worker import contract
-from worker.presence import live_workers
+from worker.presence import live_workers, offered_speed
 from worker.wake import Wake
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ SWEEP_SECONDS = 3600.0
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
 AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
+QUICK = 30.0  # seconds of sound heard in a second: five minutes in ten seconds
 WORKER_ROWS_KEPT = timedelta(days=1)
 
 
@@ -55,6 +58,7 @@ class Scheduler:
         self._client = client
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._repaired_at = self._swept_at = float("-inf")
+        self._some_due = True  # recordings whose time is over; they go in slices, one a look
         self._told: dict[str, int] = {}  # slots of each model, as the workflows under way know them
         self._stopped = False
 
@@ -94,7 +98,9 @@ class Scheduler:
             self._repaired_at = time.monotonic()
         if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
             await self._in_thread(sweep)
-            self._swept_at = time.monotonic()
+            self._swept_at, self._some_due = time.monotonic(), True
+        if self._some_due:
+            self._some_due = (await self._in_thread(delete_due)).more
 
     async def _admit(self) -> None:
         for run in await self._in_thread(runs_to_admit):
@@ -108,8 +114,9 @@ class Scheduler:
             run_id=str(run.pk),
             model=run.model,
             heartbeat_seconds=settings.HEARTBEAT_TIMEOUT_SECONDS,
-            spans_at_once=max(1, slots.get(run.model, 1)),
+            spans_at_once=await self._in_thread(spans_at_once, run.model, slots.get(run.model, 1)),
         )
+        reach(Point.BEFORE_WORKFLOW)
         # Already started: it ran and closed; if its run is still open, repair sees to it.
         with suppress(WorkflowAlreadyStartedError):
             await self._client.start_workflow(
@@ -121,6 +128,7 @@ class Scheduler:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 rpc_timeout=RPC_TIMEOUT,
             )
+        reach(Point.AFTER_WORKFLOW)
 
     async def _tell_slots(self) -> None:
         """Runs under way spread over workers that came later, and hold back for others when some went."""
@@ -128,13 +136,13 @@ class Scheduler:
         changed = {model for model, count in slots.items() if count != self._told.get(model)}
         for run in await self._in_thread(_open_runs) if changed else []:
             if run.model in changed:
-                await self._tell(run, slots[run.model])
+                await self._tell(run, await self._in_thread(spans_at_once, run.model, slots[run.model]))
         self._told = slots
 
-    async def _tell(self, run: Run, slots: int) -> None:
+    async def _tell(self, run: Run, spans: int) -> None:
         try:
             handle = self._client.get_workflow_handle(run.workflow_id)
-            await handle.signal(contract.SLOTS, slots, rpc_timeout=RPC_TIMEOUT)
+            await handle.signal(contract.SLOTS, spans, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:  # it has ended; if its run has not, repair sees to it
                 raise
@@ -213,8 +221,12 @@ def _may_act() -> bool:
 
     When is it lost? A host that vanished closes nothing, and Postgres by itself would wait for hours: so the session
     tells it to look after its other end, as our end does (settings.SILENCE_LIMITS). A Unix socket needs none of it.
+    And a process that stands still, with its host alive? Nobody else could start or cancel anything, so a session that
+    asks nothing for longer than a look can take is ended, too; who wakes notices that, and asks for the lock again.
     """
     limits = [(f"tcp_{name.removeprefix('tcp_')}", str(value)) for name, value in settings.SILENCE_LIMITS.items()]
+    still = settings.HEARTBEAT_TIMEOUT_SECONDS + RPC_TIMEOUT.total_seconds() + TICK_SECONDS
+    limits.append(("idle_session_timeout", f"{still:.0f}s"))
     chosen = ", ".join(["set_config(%s, %s, false)"] * len(limits))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock(%s), {chosen}", [LOCK_KEY, *chain(*limits)])
@@ -224,6 +236,12 @@ def _may_act() -> bool:
 def _slots() -> dict[str, int]:
     """Engine slots of the live workers by model."""
     return dict(live_workers().order_by().values_list("model").annotate(Sum("slots")))
+
+
+def spans_at_once(model: str, slots: int) -> int:
+    """Spans of a run that Temporal holds: one for each slot. Where a span takes seconds one more, so that the next is
+    there when a slot comes free; where it takes minutes that would only make other people's runs wait for it."""
+    return max(1, slots) + (offered_speed(model) >= QUICK)
 
 
 def _disk_has_room() -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -110,6 +111,15 @@ def test_without_temporal_the_rest_is_compared_and_that_is_said(alice: User, mak
     assert str(run.job_id) in said
     assert "To mend it: " in said
     assert "secret name" not in said
+
+
+@pytest.mark.django_db
+def test_a_folder_that_cannot_be_read_is_named_without_a_trace(media: Path) -> None:
+    media.mkdir()
+    (media / "jobs").write_bytes(b"not a folder")
+    said, all_right = check("--no-temporal")
+    assert not all_right
+    assert "unreadable (folders): The folder cannot be read" in said
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """The decode child as a process: what it holds, how much, and that it ends when it must."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -180,7 +182,24 @@ def test_the_child_holds_its_three_files_and_nothing_else(two_hours: Path, tmp_p
     assert (status["NoNewPrivs"], status["Seccomp"], status["Threads"]) == ("1", "2", "1")
     assert seen["environment"] == [b"OPENBLAS_NUM_THREADS=1"]
     assert seen["folder"] == []
-    assert seen["files"] == {str(two_hours), str(tmp_path / "pcm.part"), str(tmp_path / "speech.part")}
+    parts = {re.sub(r"\.[0-9a-f]{32}\.part$", "", name) for name in cast(set[str], seen["files"])}
+    assert parts == {str(two_hours), str(tmp_path / "pcm"), str(tmp_path / "speech")}
+
+
+def test_one_that_was_overtaken_fails_and_leaves_what_the_other_made(two_hours: Path, tmp_path: Path) -> None:
+    """It stood still meanwhile: another call began anew and is through. Its own files went with that."""
+    short = tmp_path / "short"
+    short.write_bytes(silence(1))
+    made: list[media.Decoded] = []
+
+    def overtake(_: float) -> None:
+        if not made:
+            made.append(read(short, tmp_path))
+
+    with pytest.raises(leashed.ChildFailed, match="began anew"):
+        read(two_hours, tmp_path, on_progress=overtake)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pcm", "short", "speech"]
+    assert (tmp_path / "pcm").stat().st_size == 60 * media.RATE * media.SAMPLE_BYTES
 
 
 def test_no_sandbox_no_decode_where_it_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

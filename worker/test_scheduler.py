@@ -15,7 +15,7 @@ from accounts.models import User
 from jobs.models import Job, Run, Worker
 from jobs.progress import NO_MODEL, progress_of
 from jobs.services.cancel import cancel
-from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit
+from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit, spans_at_once
 from worker.wake import Wake
 
 MakeJob = Callable[..., Job]
@@ -109,6 +109,14 @@ def test_a_full_disk_admits_nothing(alice: User, make_job: MakeJob, settings: An
     make_job(alice)
     settings.DISK_RESERVE_BYTES = 1 << 60
     assert runs_to_admit() == []
+
+
+@pytest.mark.parametrize(("speeds", "spans"), [((), 2), ((17.0,), 2), ((400.0,), 3), ((400.0, 17.0), 2)])
+@pytest.mark.django_db
+def test_where_spans_take_seconds_one_more_is_held(speeds: tuple[float, ...], spans: int) -> None:
+    for speed in speeds:
+        a_worker(speed=speed)
+    assert spans_at_once("demo", 2) == spans
 
 
 class Drive:
@@ -324,11 +332,45 @@ def test_postgres_looks_after_the_session_that_holds_the_lock() -> None:
     """Over TCP the other end is asked for signs of life; here, over a Unix socket, it is only told to."""
     with connection.cursor() as cursor:
         assert _may_act()
-        cursor.execute("SELECT name FROM pg_settings WHERE name LIKE 'tcp_%' AND source = 'session' ORDER BY name")
+        cursor.execute(
+            "SELECT name FROM pg_settings WHERE name ~ '^(tcp_|idle_session)' AND source = 'session' ORDER BY name"
+        )
         told = [name for (name,) in cursor.fetchall()]
         cursor.execute("SELECT pg_advisory_unlock_all()")
     connection.close()
-    assert told == ["tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout"]
+    assert told == [
+        "idle_session_timeout",
+        "tcp_keepalives_count",
+        "tcp_keepalives_idle",
+        "tcp_keepalives_interval",
+        "tcp_user_timeout",
+    ]
+
+
+@committed
+def test_recordings_whose_time_is_over_go_a_slice_each_look(
+    alice: User, make_job: MakeJob, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a great many of them hold up nothing else; also without a Temporal."""
+    settings.RETENTION_DAYS = 30
+    monkeypatch.setattr("jobs.services.retention.AT_ONCE", 2)
+    for days in (29, 31, 31, 31):
+        make_job(alice, state="succeeded", finished_at=timezone.now() - timedelta(days=days))
+    left = []
+
+    async def look(scheduler: Scheduler) -> None:
+        for _ in range(3):
+            await scheduler.tick()
+            left.append(await asyncio.to_thread(_jobs_there))
+
+    Drive(NOBODY)._run(look)
+    assert left == [2, 1, 1]
+
+
+def _jobs_there() -> int:
+    count = Job.objects.count()
+    connection.close()
+    return count
 
 
 @committed

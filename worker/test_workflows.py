@@ -6,17 +6,21 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from temporalio import activity
+from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
+from temporalio.workflow import NondeterminismError
 
 from worker import contract
 from worker.workflows import TranscribeWorkflow
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
 class Bodies:
@@ -203,11 +207,32 @@ async def test_a_cancel_stops_the_rendition_too(temporal_address: str) -> None:
     assert "rendered" not in bodies.calls
 
 
-async def test_a_workflow_begun_by_the_first_version_goes_on() -> None:
-    """Recorded with version 0.1: a language vote, three spans, two at once."""
-    told = (Path(__file__).parent / "history_0.1.json").read_text()
-    async with asyncio.timeout(20):  # one that goes another way than its history is asked again, without end
-        await Replayer(workflows=[TranscribeWorkflow]).replay_workflow(WorkflowHistory.from_json("old", told))
+async def replay(workflow: type, history: Path) -> None:
+    """Raises what the workflow does that goes another way than this history."""
+    async with asyncio.timeout(20):  # one that does is asked again, without end
+        await Replayer(workflows=[workflow]).replay_workflow(WorkflowHistory.from_json("old", history.read_text()))
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+async def test_a_workflow_begun_by_an_older_version_goes_on(history: Path) -> None:
+    """Each name begins with the version that it was recorded with. 0.1: a language vote, three spans, two at once."""
+    await replay(TranscribeWorkflow, history)
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+async def test_a_workflow_that_would_go_another_way_is_caught(history: Path) -> None:
+    """The same replay, of a version that asks for one thing more before all others."""
+    with pytest.raises(NondeterminismError):
+        await replay(Broken, history)
+
+
+@workflow.defn(name=contract.WORKFLOW, sandboxed=False)
+class Broken(TranscribeWorkflow):
+    @workflow.run
+    async def run(self, start: contract.Start) -> None:
+        failure = contract.Failure(start.run_id, "", "")
+        await workflow.execute_activity(contract.fail_run, failure, start_to_close_timeout=timedelta(seconds=1))
+        await super().run(start)
 
 
 async def test_a_fault_in_the_workflow_ends_it(temporal_address: str) -> None:

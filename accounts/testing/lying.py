@@ -46,6 +46,7 @@ class Liar:
     sign: Callable[[dict[str, Any], dict[str, Any]], object] | None = None
     asked: dict[str, str] = field(default_factory=dict)  # the last authorization request
     seen: list[str] = field(default_factory=list)
+    ahead: float = 0.0  # seconds of its clock
     ended: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, path: str, form: dict[str, str]) -> Told | str:
@@ -141,6 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(b" ")
         except OSError:
             return
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        assert isinstance(self.server, _Server)
+        return super().date_time_string((timestamp or time.time()) + self.server.liar.ahead)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""

@@ -30,21 +30,34 @@ class Overview:
     kept: int  # by recordings and unfinished uploads as they came; what is made from them is not counted
 
 
+@dataclass(frozen=True)
+class Disk:
+    """Bytes."""
+
+    free: int
+    total: int
+
+    @property
+    def short(self) -> bool:
+        """Whether the scheduler begins nothing new, see `worker.scheduler`."""
+        return self.free < settings.DISK_RESERVE_BYTES
+
+
 def overview() -> Overview:
     """Six queries, however much there is."""
     found = Job.objects.order_by().values_list("current_run__state").annotate(count=Count("pk"))
     counts = dict(found.values_list("current_run__state", "count"))
     workers = live().aggregate(count=Count("pk"), slots=Sum("slots"))
     uploads = Upload.objects.filter(job=None).aggregate(count=Count("pk"), bytes=Sum("offset"))
-    disk = _disk()
+    room = disk()
     return Overview(
         states=[(str(state), str(word), counts.get(state, 0)) for state, word in words.STATES.items()],
         oldest=_waiting(),
         workers=workers["count"],
         slots=workers["slots"] or 0,
         uploads=uploads["count"],
-        free=disk.free,
-        total=disk.total,
+        free=room.free,
+        total=room.total,
         kept=_recordings() + (uploads["bytes"] or 0),
     )
 
@@ -61,7 +74,8 @@ def _recordings() -> int:
     return int(total - refused)
 
 
-def _disk() -> shutil._ntuple_diskusage:
-    """Of the disk that holds the media; its folder may not be there before the first upload."""
+def disk() -> Disk:
+    """That which holds the media; their folder may not be there before the first upload."""
     place = Path(settings.MEDIA_ROOT)
-    return shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.exists()))
+    found = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.exists()))
+    return Disk(found.free, found.total)

@@ -1,5 +1,6 @@
 """Recordings: by state, with cause and history; run again, cancel, delete, by the verbs their pages use."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -23,6 +24,9 @@ from jobs.admin.filters import DateFilter, LanguageFilter, ModelFilter, OwnerFil
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.services.cancel import cancel
 from jobs.services.delete import delete
+from jobs.services.keep import give_free as give_job_free
+from jobs.services.keep import keep as keep_job
+from jobs.services.retention import deleted_at
 from jobs.services.retry import retry
 from jobs.states import FINAL
 
@@ -46,15 +50,16 @@ class JobAdmin(TitledAdmin):
     list_display = (
         "short_id", "owner_link", "state", "created_at", "length", "bytes", "model_name", "language", "cause",
     )  # fmt: skip
-    list_filter = (StateFilter, ModelFilter, LanguageFilter, OwnerFilter, ("created_at", DateFilter))
+    list_filter = (StateFilter, ModelFilter, LanguageFilter, OwnerFilter, "protected", ("created_at", DateFilter))
     list_select_related = ("owner", "current_run")
     ordering = ("-created_at",)
     search_fields = ("id__startswith", "owner__username", "=sha256")
     search_help_text = gettext_lazy("Number of the recording or its beginning, owner, SHA-256; title where you may.")
-    actions = ("run_again", "stop", "delete_selected")
+    actions = ("run_again", "stop", "keep", "give_free", "delete_selected")
     fields = (
         "id", ("owner", "state"), "cause", ("current_run", "model_name", "language"), ("length", "bytes", "sha256"),
-        ("container", "codec", "picture", "rendition"), ("created_at", "revision"), "runs_list", "history",
+        ("container", "codec", "picture", "rendition"), ("created_at", "revision"), ("protected", "deleted_at"),
+        "runs_list", "history",
     )  # fmt: skip
     readonly_fields = flatten(fields)
     delete_confirmation_max_display = None
@@ -94,6 +99,10 @@ class JobAdmin(TitledAdmin):
     def bytes(self, job: Job) -> str:
         return words.size(job.size)
 
+    @admin.display(description=gettext_lazy("deleted by itself"))
+    def deleted_at(self, job: Job) -> datetime | None:
+        return deleted_at(job)
+
     @admin.display(description=gettext_lazy("transcriptions"))
     def runs_list(self, job: Job) -> str:
         return render_to_string("admin/jobs/runs.html", {"runs": job.runs.order_by("-number")})
@@ -109,6 +118,20 @@ class JobAdmin(TitledAdmin):
     @admin.action(permissions=["act"], description=gettext_lazy("Cancel"), location=BOTH)
     def stop(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         carry_out(self, request, jobs.select_related("current_run"), cancel)
+
+    @admin.action(permissions=["act"], description=gettext_lazy("Keep"), location=BOTH)
+    def keep(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        def keep(job: Job) -> None:
+            keep_job(job, cast(User, request.user))
+
+        carry_out(self, request, jobs, keep)
+
+    @admin.action(permissions=["act"], description=gettext_lazy("Keep no longer"), location=BOTH)
+    def give_free(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        def give_free(job: Job) -> None:
+            give_job_free(job, cast(User, request.user))
+
+        carry_out(self, request, jobs, give_free)
 
     @admin.action(permissions=["delete"], description=gettext_lazy("Delete with their files"))
     def delete_selected(self, request: HttpRequest, jobs: QuerySet[Job]) -> HttpResponse | None:

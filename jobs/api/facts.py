@@ -41,5 +41,6 @@ def limits(request: HttpRequest) -> LimitsOut:
         duration_seconds=settings.DURATION_LIMIT_SECONDS,
         unfinished_upload_seconds=settings.UPLOAD_EXPIRY_SECONDS,
         requests_per_minute=settings.API_REQUESTS_PER_MINUTE,
+        retention_days=settings.RETENTION_DAYS,
         formats=list(exports.FORMATS),
     )

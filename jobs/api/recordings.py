@@ -18,6 +18,7 @@ from jobs.errors import NotFound
 from jobs.models import Job, Run
 from jobs.services.cancel import cancel
 from jobs.services.delete import delete
+from jobs.services.keep import give_free, keep
 from jobs.services.options import FIELDS, read_options
 from jobs.services.part import hear_part
 from jobs.services.repeats import id_for
@@ -91,6 +92,22 @@ def delete_job(request: HttpRequest, job_id: UUID) -> Status[None]:
     """The file, all its transcripts and its history, for good. A run under way stops."""
     delete(mine(request, job_id), person(request))
     return Status(204, None)
+
+
+@router.put("/jobs/{uuid:job_id}/kept", auth=WRITE, response={200: JobOut, **problems(404)}, summary="Keep a recording")
+def keep_job(request: HttpRequest, job_id: UUID) -> JobOut:
+    """It is not deleted when its time is over (`retention_days` of the limits). Again changes nothing."""
+    keep(mine(request, job_id), person(request))
+    return job_out(mine(request, job_id))
+
+
+@router.delete(
+    "/jobs/{uuid:job_id}/kept", auth=WRITE, response={200: JobOut, **problems(404)}, summary="Keep it no longer"
+)
+def give_job_free(request: HttpRequest, job_id: UUID) -> JobOut:
+    """Its days begin anew. Again changes nothing."""
+    give_free(mine(request, job_id), person(request))
+    return job_out(mine(request, job_id))
 
 
 @router.post(

@@ -24,6 +24,7 @@ from jobs.exports.segments import words_of
 from jobs.models import Job, Run, RunEvent, Segment
 from jobs.progress import Progress, progress_of
 from jobs.services.options import stored_options
+from jobs.services.retention import deleted_at
 from jobs.states import RunState
 
 
@@ -51,6 +52,8 @@ def _job_out(job: Job, progress: Progress) -> JobOut:
         sha256=job.sha256,
         duration=job.duration,
         created_at=job.created_at,
+        kept=job.protected,
+        deleted_at=deleted_at(job),
         state=RunState(run.state) if run else None,
         percent=100 if done else progress.percent,
         seconds_left=progress.left,
@@ -91,7 +94,7 @@ def report_out(run: Run) -> ReportOut:
     made = run.report or {"counts": {}, "entries": [], "more": 0}
     entries = [EntryOut(**entry) for entry in made["entries"]]
     known = {"counts": made["counts"], "entries": entries, "more": made["more"]}
-    return ReportOut(run=run.number, made=run.report is not None, **known)
+    return ReportOut(run=run.number, mode=run.mode or None, made=run.report is not None, **known)
 
 
 def _part_out(run: Run) -> PartOut | None:
@@ -107,6 +110,7 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "state": RunState(run.state),
         "stage": run.stage or None,
         "model": run.model,
+        "mode": run.mode or None,
         "task": run.task,
         "language": run.language or None,
         "text_language": run.text_language or None,

@@ -73,6 +73,10 @@ class RunOut(BaseModel):
     state: RunState
     stage: str | None = Field(description="What a running run is doing.", examples=["transcribing"])
     model: str = Field(examples=["base"])
+    mode: str | None = Field(
+        description="How it was heard: `fast`, or `exact` as openai-whisper; null: not yet, or not known.",
+        examples=["fast"],
+    )
     task: Task
     language: str | None = Field(description="The spoken one, chosen or heard.", examples=["de"])
     text_language: str | None = Field(description="`en` after a translation.", examples=["de"])
@@ -116,6 +120,11 @@ class JobOut(BaseModel):
     sha256: str
     duration: float | None = Field(description="Seconds, known after decoding.", examples=[3612.4])
     created_at: datetime
+    kept: bool = Field(description="Never deleted by itself.", examples=[False])
+    deleted_at: datetime | None = Field(
+        description="Soon after it is deleted by itself, unless kept; null: never, or not while a run is open.",
+        examples=["2026-04-01T09:30:00+00:00"],
+    )
     state: RunState | None
     percent: int | None = Field(
         description="0 to 100 of the speech heard; null before the plan is known.", examples=[42]
@@ -177,6 +186,7 @@ class ReportOut(BaseModel):
     """What stands out in the text of a run. Made at its end: before, and in older runs, there is nothing in it."""
 
     run: int = Field(description="Number of the run.")
+    mode: str | None = Field(description="As in the run.", examples=["fast"])
     made: bool
     counts: dict[str, int] = Field(examples=[{"low_confidence": 1}])
     entries: list[EntryOut] = Field(description="In the order of time, at most 200.")
@@ -212,6 +222,9 @@ class LimitsOut(BaseModel):
     duration_seconds: int = Field(description="Of one recording.", examples=[86_400])
     unfinished_upload_seconds: int = Field(description="How long one waits to be gone on with.", examples=[86_400])
     requests_per_minute: int = Field(description="Of one person; one token has half of it.", examples=[1200])
+    retention_days: int = Field(
+        description="So long after its last run a recording is deleted, unless kept; 0: never.", examples=[30]
+    )
     formats: list[str] = Field(description="Of transcript downloads.", examples=[["txt", "srt", "vtt", "tsv", "json"]])
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import models
 
 AT_ONCE = 500  # rows or files looked at together: memory does not grow with their number
+MOUNTED = "Is the media volume mounted, and does all of it belong to the account that the service runs as?"
 type Keys = Sequence[UUID]
 
 
@@ -52,18 +53,24 @@ class Looked:
     faults: list[Fault] = field(default_factory=list)
 
 
+# A room that cannot be gone through has no ids to name.
+UNREADABLE = Check(
+    "unreadable",
+    "The folder cannot be read, so what lies in it was not compared.",
+    MOUNTED,
+    lambda keys: keys,
+)
+
+
 def look(rooms: Iterable[Room], pause: float) -> Looked:
     """All checks of all rooms. What seems wrong is looked at again `pause` seconds later, so that a row or file that
     was on its way is not called wrong."""
     looked, suspects = Looked(), list[Fault]()
     for room in rooms:
-        found = defaultdict[str, set[UUID]](set)
-        looked.counts[room.about] = 0
-        for keys in batched(room.keys(), AT_ONCE):
-            looked.counts[room.about] += len(keys)
-            for check in room.checks:
-                found[check.code].update(check.find(keys))
-        suspects += [Fault(c, room.about, sorted(found[c.code])) for c in room.checks if found[c.code]]
+        try:
+            suspects += _suspects(room, looked.counts)
+        except OSError:
+            looked.faults.append(Fault(UNREADABLE, room.about, []))
     if suspects:
         time.sleep(pause)
     for one in suspects:
@@ -71,6 +78,17 @@ def look(rooms: Iterable[Room], pause: float) -> Looked:
         if still:
             looked.faults.append(Fault(one.check, one.about, sorted(still)))
     return looked
+
+
+def _suspects(room: Room, counts: dict[str, int]) -> list[Fault]:
+    """What a first look finds; how many it looked at goes into `counts`. Raises OSError where it cannot look."""
+    found = defaultdict[str, set[UUID]](set)
+    counts[room.about] = 0
+    for keys in batched(room.keys(), AT_ONCE):
+        counts[room.about] += len(keys)
+        for check in room.checks:
+            found[check.code].update(check.find(keys))
+    return [Fault(check, room.about, sorted(found[check.code])) for check in room.checks if found[check.code]]
 
 
 def keys_of[M: models.Model](rows: models.QuerySet[M]) -> Iterator[UUID]:

@@ -1,6 +1,7 @@
 """Files and folders that no row names. Young ones may be on their way: the hourly sweep leaves them an hour, too."""
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +12,7 @@ from django.conf import settings
 
 from jobs.integrity.checks import Check, Keys, Room
 from jobs.models import Job, Run, Upload
+from jobs.services.sweep import RENDITION_PARTS
 from jobs.states import OPEN
 
 SWEEP = "The hourly sweep of a running worker removes it: start one, and look at its log."
@@ -35,10 +37,23 @@ def rooms(grace: float) -> list[Room]:
     ]
 
 
-def samples_left(grace: float) -> Check:
-    """A check of recordings."""
-    find: Find = partial(_samples_left, grace)
-    return Check("samples_left", "Decoded sound of a transcription that ended is still there.", SWEEP, find)
+def left_beside(grace: float) -> list[Check]:
+    """Checks of recordings: what lies in their folders longer than anybody needs it."""
+    samples: Find = partial(_samples_left, grace)
+    parts: Find = partial(_parts_left, grace)
+    return [
+        Check("samples_left", "Decoded sound of a transcription that ended is still there.", SWEEP, samples),
+        Check("part_left", "A playable form that was never finished is still there.", SWEEP, parts),
+    ]
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where it is not there or cannot be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _names(folder: str) -> Iterator[UUID]:
@@ -64,9 +79,21 @@ def _samples_left(grace: float, keys: Keys) -> Iterator[UUID]:
     """Recordings whose folder holds files named by a run that is not under way, or that is not there any more."""
     going = set(Run.objects.filter(job__in=keys, state__in=OPEN).values_list("pk", flat=True))
     for key in keys:
-        files = (_root("jobs") / str(key)).glob("*.*")
+        files = _beside(key, "*.*")
         if any((run := _id_of(f.name.partition(".")[0])) and run not in going and _is_old(f, grace) for f in files):
             yield key
+
+
+def _parts_left(grace: float, keys: Keys) -> Iterator[UUID]:
+    """One that is being written is young: it grows."""
+    yield from (key for key in keys if any(_is_old(part, grace) for part in _beside(key, RENDITION_PARTS)))
+
+
+def _beside(key: UUID, pattern: str) -> list[Path]:
+    try:
+        return list((_root("jobs") / str(key)).glob(pattern))
+    except OSError:  # that it cannot be read is told by its file
+        return []
 
 
 def _root(folder: str) -> Path:
@@ -83,5 +110,5 @@ def _id_of(name: str) -> UUID | None:
 def _is_old(path: Path, grace: float) -> bool:
     try:
         return path.stat().st_mtime <= time.time() - grace
-    except FileNotFoundError:  # its owner was faster
+    except OSError:  # its owner was faster, or the folder cannot be read, which is told on its own
         return False

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from jobs.integrity.checks import Check, Keys
+from jobs.integrity.checks import MOUNTED, Check, Keys
+from jobs.integrity.disk import size_of
 from jobs.models import Job, Run
 from jobs.services.finish import REFUSALS
 from jobs.states import Rendition
@@ -20,23 +21,20 @@ def missing(keys: Keys) -> Iterator[UUID]:
 
 
 def changed_size(keys: Keys) -> Iterator[UUID]:
-    for job in kept(keys):
-        if _is_there(job.path) and job.path.stat().st_size != job.size:
-            yield job.pk
+    yield from (job.pk for job in kept(keys) if size_of(job.path) not in (None, job.size))
 
 
 def changed(keys: Keys) -> Iterator[UUID]:
-    """Reads every file. One of another size is told by that alone."""
-    for job in kept(keys):
-        try:
-            with job.path.open("rb") as file:
-                same_size = job.path.stat().st_size == job.size
-                if same_size and hashlib.file_digest(file, "sha256").hexdigest() != job.sha256:
-                    yield job.pk
-        except FileNotFoundError:
-            continue
-        except OSError:  # a disk that cannot read it any more
-            yield job.pk
+    """Reads every file. One that is not there or of another size is told by that alone."""
+    yield from (job.pk for job in kept(keys) if size_of(job.path) == job.size and _sha256(job.path) != job.sha256)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # a disk that cannot read it any more
+        return ""
 
 
 def refused_kept(keys: Keys) -> Iterator[UUID]:
@@ -64,11 +62,11 @@ def _refused() -> Exists:
 
 
 def _is_there(path: Path) -> bool:
-    return path.is_file()
+    return size_of(path) is not None
 
 
 CHECKS = (
-    Check("file_missing", "The file of a recording is not there.", f"Is the media volume mounted? {RESTORE}", missing),
+    Check("file_missing", "The file of a recording is not there, or cannot be read.", f"{MOUNTED} {RESTORE}", missing),
     Check("file_size", "The file of a recording has another size than when it was uploaded.", RESTORE, changed_size),
     Check(
         "refused_kept",

@@ -13,7 +13,7 @@ def rooms(*, deep: bool = False, grace: float = GRACE_SECONDS) -> Sequence[Room]
     """`deep` reads every file. `grace`: seconds after which what nobody needs must be gone."""
     files = (*recordings.CHECKS, recordings.DEEP) if deep else recordings.CHECKS
     return [
-        Room("recordings", lambda: keys_of(Job.objects.all()), [*files, disk.samples_left(grace), *runs.OF_RECORDINGS]),
+        Room("recordings", lambda: keys_of(Job.objects.all()), [*files, *disk.left_beside(grace), *runs.OF_RECORDINGS]),
         Room("transcriptions", lambda: keys_of(Run.objects.all()), [*runs.OF_RUNS, *text.CHECKS]),
         uploads.room(grace),
         *disk.rooms(grace),

@@ -8,14 +8,14 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
-from jobs.integrity.checks import Check, Keys, Room, keys_of
+from jobs.integrity.checks import MOUNTED, Check, Keys, Room, keys_of
+from jobs.integrity.disk import size_of
 from jobs.models import Upload
-from jobs.uploads.store import size_of
 
 
 def room(grace: float) -> Room:
     """`grace`: seconds that the hourly sweep may be late."""
-    again = "Its bytes are lost: let the person upload the file again, and look at the disk."
+    again = f"{MOUNTED} If so, its bytes are lost: let the person upload the file again, and look at the disk."
     return Room(
         "uploads",
         lambda: keys_of(Upload.objects.all()),
@@ -41,12 +41,12 @@ def room(grace: float) -> Room:
 def _short(keys: Keys) -> Iterator[UUID]:
     """A row without a file has no bytes, which is right before the first ones came."""
     rows = Upload.objects.filter(pk__in=keys, job=None)
-    yield from (row.pk for row in rows if (size_of(row) or 0) < row.offset)
+    yield from (row.pk for row in rows if (size_of(row.path) or 0) < row.offset)
 
 
 def _long(keys: Keys) -> Iterator[UUID]:
     rows = Upload.objects.filter(pk__in=keys, job=None).exclude(length=None)
-    yield from (row.pk for row in rows if max(size_of(row) or 0, row.offset) > (row.length or 0))
+    yield from (row.pk for row in rows if max(size_of(row.path) or 0, row.offset) > (row.length or 0))
 
 
 def _other(keys: Keys) -> Iterator[UUID]:

@@ -11,13 +11,16 @@ from jobs.services.moves import move
 from jobs.states import RunState
 
 PREPARING, LISTENING, TRANSCRIBING = "preparing", "listening", "transcribing"
+SCANNING, SCANNER_AWAY = "scanning", "scanner_away"  # where a virus scanner looks first
 
 
-def begin(run_id: UUID, *, attempt: int, worker: str) -> bool:
+def begin(run_id: UUID, *, attempt: int, worker: str, stage: str = PREPARING) -> bool:
     """Queued to running; True also when it runs already (a retry). False: cancelled or deleted, so stop."""
-    if move(run_id, RunState.RUNNING, stage=PREPARING, attempt=attempt, worker=worker, started_at=timezone.now()):
+    if move(run_id, RunState.RUNNING, stage=stage, attempt=attempt, worker=worker, started_at=timezone.now()):
         return True
-    return enter_stage(run_id, PREPARING, attempt=attempt, worker=worker)
+    if Run.objects.filter(pk=run_id, state=RunState.RUNNING, stage=SCANNER_AWAY).exists():
+        return True  # it goes on waiting, and its history does not tell each look
+    return enter_stage(run_id, stage, attempt=attempt, worker=worker)
 
 
 def enter_stage(run_id: UUID, stage: str, *, attempt: int, worker: str, detail: str = "") -> bool:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from jobs.errors import Conflict
+from jobs.failpoints import Point, reach
 from jobs.models import Job, Run
 from jobs.services.files import remove_samples
 from jobs.services.moves import move
@@ -33,5 +34,6 @@ def finish_cancel(run_id: UUID) -> bool:
     won = move(run_id, RunState.CANCELLED, reason="cancelled")
     run = Run.objects.filter(pk=run_id).first()
     if run is not None and run.state == RunState.CANCELLED:
+        reach(Point.CANCELLED_LEFT)
         remove_samples(run)
     return won

@@ -28,8 +28,9 @@ def move(
     `only_from` leaves one of the table's sources, where several lead to `target` and mean different things.
     The event and the announcement belong to the same transaction. `fields` are further columns of Run.
     """
+    now = timezone.now()
     if target in FINAL:
-        fields.setdefault("finished_at", timezone.now())
+        fields.setdefault("finished_at", now)
     allowed = sources(target) if only_from is None else sources(target) & {only_from}
     with transaction.atomic():
         won = Run.objects.filter(pk=run_id, state__in=allowed).update(
@@ -40,6 +41,8 @@ def move(
         run = Run.objects.only("id", "job_id", "parent_id").get(pk=run_id)
         if run.parent_id and target in (RunState.FAILED, RunState.CANCELLED):  # a part heard again changed nothing
             Job.objects.filter(pk=run.job_id, current_run=run).update(current_run=run.parent_id)
+        if target in FINAL:
+            Job.objects.filter(pk=run.job_id).update(idle_since=now)
         RunEvent.objects.create(
             run=run, state=target, stage=stage, attempt=attempt, worker=worker, reason=reason, detail=detail
         )

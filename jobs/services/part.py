@@ -11,12 +11,11 @@ from dataclasses import replace
 from math import isfinite
 from uuid import UUID
 
-from django.db import transaction
-
 from jobs.errors import Conflict, JobError
 from jobs.models import Job, Run, Segment, Window
+from jobs.services.another import another
 from jobs.services.options import Options, check_options, stored_options
-from jobs.services.retry import lock, require_ended, whole_run
+from jobs.services.retry import whole_run
 from jobs.services.submit import add_run
 from jobs.states import RunState
 
@@ -35,25 +34,23 @@ def hear_part(job: Job, start: float, end: float, options: Options | None = None
     is chosen. JobError `bad_part`, or as `check_options`; Conflict while a run is under way, where there is no
     transcript to go on from, or when the file was not kept. `run_id` as in `retry`.
     """
-    with transaction.atomic():
-        locked = lock(job)
-        made = locked.runs.filter(pk=run_id).first() if run_id else None
-        if made is not None:
-            return made
-        require_ended(locked)
-        parent = locked.current_run
-        if parent is None or parent.state not in PART_OF:
-            raise Conflict("There is no finished transcript that a part could be put into. Run the whole again.")
-        start, end = _checked(start, end, locked.duration)
-        whole = whole_run(parent)
-        chosen = options or stored_options(whole.options)
-        chosen = replace(chosen, task=parent.task, model=chosen.model or whole.model)
-        check_options(replace(chosen, language=chosen.language or parent.language or None))
-        span_start, span_end = widened(parent.segments.values_list("start", "end"), start, end, locked.duration or end)
-        known = {"language": parent.language, "language_probability": parent.language_probability}
-        run = add_run(locked, chosen, run_id, parent=parent, span_start=span_start, span_end=span_end, **known)
-        _copy_rest(parent, run, (span_start, span_end))
-        return run
+    return another(job, run_id, lambda locked: _part_of(locked, (start, end), options, run_id))
+
+
+def _part_of(job: Job, part: Bounds, options: Options | None, run_id: UUID | None) -> Run:
+    parent = job.current_run
+    if parent is None or parent.state not in PART_OF:
+        raise Conflict("There is no finished transcript that a part could be put into. Run the whole again.")
+    start, end = _checked(*part, job.duration)
+    whole = whole_run(parent)
+    chosen = options or stored_options(whole.options)
+    chosen = replace(chosen, task=parent.task, model=chosen.model or whole.model)
+    check_options(replace(chosen, language=chosen.language or parent.language or None))
+    span_start, span_end = widened(parent.segments.values_list("start", "end"), start, end, job.duration or end)
+    known = {"language": parent.language, "language_probability": parent.language_probability}
+    run = add_run(job, chosen, run_id, parent=parent, span_start=span_start, span_end=span_end, **known)
+    _copy_rest(parent, run, (span_start, span_end))
+    return run
 
 
 def widened(segments: Iterable[Bounds], start: float, end: float, length: float) -> Bounds:

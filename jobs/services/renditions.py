@@ -7,6 +7,7 @@ from django.db import transaction
 from jobs.live import announce
 from jobs.models import Job
 from jobs.playable import media_type
+from jobs.services.locks import lock_runs
 from jobs.states import Rendition
 
 
@@ -16,6 +17,7 @@ def store_facts(job_id: UUID, *, container: str, codec: str, picture: str) -> No
     One that is there already stays; one that failed is tried again, since this is said once in each run.
     """
     with transaction.atomic():
+        lock_runs(job_id)
         job = Job.objects.select_for_update(of=("self",)).filter(pk=job_id).first()
         if job is None:
             return
@@ -30,5 +32,6 @@ def store_facts(job_id: UUID, *, container: str, codec: str, picture: str) -> No
 def store_rendition(job_id: UUID, state: Rendition) -> None:
     """The rendition is on disk, or will never be."""
     with transaction.atomic():
+        lock_runs(job_id)
         if Job.objects.filter(pk=job_id, rendition=Rendition.WANTED).update(rendition=state):
             announce(job_id)

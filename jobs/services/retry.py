@@ -2,13 +2,10 @@
 
 from uuid import UUID
 
-from django.db import transaction
-
-from jobs.errors import Conflict
 from jobs.models import Job, Run
+from jobs.services.another import another
 from jobs.services.options import Options, check_options, stored_options
 from jobs.services.submit import add_run
-from jobs.states import FINAL
 
 
 def retry(job: Job, options: Options | None = None, *, run_id: UUID | None = None) -> Run:
@@ -17,31 +14,14 @@ def retry(job: Job, options: Options | None = None, *, run_id: UUID | None = Non
     Without `options` those of the last run; JobError as `check_options` when they cannot be had any more. With a
     `run_id` (`jobs.services.repeats`) asking again gives the run that was made the first time.
     """
-    with transaction.atomic():
-        locked = lock(job)
-        made = locked.runs.filter(pk=run_id).first() if run_id else None
-        if made is not None:
-            return made
-        require_ended(locked)
-        if options is None:
-            last = locked.current_run
-            options = stored_options(whole_run(last).options if last else {})
-            check_options(options)
-        return add_run(locked, options, run_id)
+    return another(job, run_id, lambda locked: add_run(locked, options or _of_last(locked), run_id))
 
 
-def lock(job: Job) -> Job:
-    """The row with its current run, for this transaction alone."""
-    return Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
-
-
-def require_ended(job: Job) -> None:
-    """Conflict while a run is under way, or when the file was not kept."""
+def _of_last(job: Job) -> Options:
     last = job.current_run
-    if last is not None and last.state not in FINAL:
-        raise Conflict("This recording is being transcribed already. Cancel that first, or wait for it.")
-    if not job.path.exists():
-        raise Conflict("The recording itself was not kept. Upload the file again.")
+    options = stored_options(whole_run(last).options if last else {})
+    check_options(options)
+    return options
 
 
 def whole_run(run: Run) -> Run:

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts import audit
 from jobs.errors import Conflict
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Job, Run, RunEvent, Upload
 from jobs.services.offers import default_model
@@ -27,6 +28,7 @@ def submit(upload_id: UUID, *, sha256: str, options: Options) -> Job:
     repeat. Raises Conflict when the upload is gone (expired or aborted meanwhile).
     """
     job = _make(upload_id, sha256, options)
+    reach(Point.RECORDING_COMMITTED)
     with suppress(OSError):  # one name is left: a recording; the other goes with the upload's row
         Upload(pk=upload_id).path.unlink(missing_ok=True)
     return job
@@ -61,8 +63,8 @@ def add_run(job: Job, options: Options, run_id: UUID | None = None, **fields: An
     run = Run(job=job, number=number, options=options.as_json(), model=model, **fields)
     run.pk = run_id or run.pk
     run.save(force_insert=True)
-    Job.objects.filter(pk=job.pk).update(current_run=run)
-    job.current_run = run
+    Job.objects.filter(pk=job.pk).update(current_run=run, idle_since=None)
+    job.current_run, job.idle_since = run, None
     RunEvent.objects.create(run=run, state=RunState.QUEUED)
     announce(job.pk, wake=True)
     return run

@@ -1,5 +1,5 @@
 """Remove what nobody will come back for: uploads and sessions that expired, files or folders that no row names, samples
-of ended runs."""
+of ended runs, renditions that were never finished."""
 
 import fcntl
 import shutil
@@ -15,11 +15,13 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.sweep import sweep as sweep_accounts
+from jobs.failpoints import Point, reach
 from jobs.models import Job, Run, Upload
 from jobs.states import OPEN
 
 # A recording is renamed into its folder just before its row is committed: a young folder without a row may be one.
 ORPHAN_AGE = timedelta(hours=1)
+RENDITION_PARTS = "rendition.mp3.*.part"  # one that is being written grows, so it is young; others were killed
 _AT_ONCE = 500
 
 
@@ -43,6 +45,8 @@ def sweep(now: datetime | None = None) -> Swept:
     # The end of a run removes them. Left: by a crash just before, or made again by a worker that woke too late.
     samples = (media / "jobs").glob("*/*.*")
     left = sum(_remove(path) for path in _orphans(samples, Run.objects.filter(state__in=OPEN), before))
+    parts = (path for path in (media / "jobs").glob(f"*/{RENDITION_PARTS}") if _is_older(path, before))
+    left += sum(_remove(path) for path in parts)
     return Swept(uploads=uploads, files=files + folders + left)
 
 
@@ -52,6 +56,7 @@ def _expire(upload: Upload) -> bool:
     if _is_written(path):
         return False
     upload.delete()
+    reach(Point.EXPIRED_LEFT)
     path.unlink(missing_ok=True)
     return True
 

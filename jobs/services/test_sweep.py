@@ -65,6 +65,18 @@ def test_old_files_and_folders_without_rows_leave(media: Path) -> None:
     assert sweep() == NOTHING
 
 
+def test_a_rendition_that_was_never_finished_leaves(alice: User, make_job: Callable[..., Job]) -> None:
+    job = make_job(alice, state="running")  # not even a run that goes on needs it: each try writes one of its own
+    part = job.folder / f"rendition.mp3.{uuid4().hex}.part"
+    for path in (part, job.rendition_path):
+        path.write_bytes(b"x")
+    assert sweep() == NOTHING
+    for path in (part, job.rendition_path):
+        grow_old(path)
+    assert sweep() == Swept(uploads=0, files=1)
+    assert job.rendition_path.exists()
+
+
 def test_samples_of_ended_runs_leave_and_those_of_open_ones_stay(alice: User, make_job: Callable[..., Job]) -> None:
     ended, going = make_job(alice, state="cancelled"), make_job(alice, state="running")
     samples = [Run.objects.get(job=job).samples_path for job in (ended, going)]

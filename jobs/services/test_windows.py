@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from jobs.models import Job, Run, Segment
 from jobs.services.plan import PlannedWindow, store_language, store_plan
-from jobs.services.windows import HeardSegment, commit_windows, hand_over, next_batch, record_engine_death
+from jobs.services.windows import HeardSegment, batches_left, commit_windows, hand_over, record_engine_death
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def test_a_plan_is_stored_once(run: Run) -> None:
 
 
 def test_batches_come_in_order_and_stay_in_their_span(run: Run) -> None:
-    assert [w.index for w in next_batch(run.pk, 0)] == [0, 1]
+    assert [w.index for w in batches_left(run.pk, 0)[0]] == [0, 1]
     commit_windows(run.pk, heard(0, 1))
-    assert [w.index for w in next_batch(run.pk, 0)] == [2, 3]
+    assert [w.index for w in batches_left(run.pk, 0)[0]] == [2, 3]
     commit_windows(run.pk, heard(2, 3))
-    assert next_batch(run.pk, 0) == []
-    assert [w.index for w in next_batch(run.pk, 1)] == [4, 5]
+    assert batches_left(run.pk, 0) == []
+    assert [w.index for w in batches_left(run.pk, 1)[0]] == [4, 5]
 
 
 def test_a_late_second_commit_changes_nothing(run: Run) -> None:
@@ -60,7 +60,7 @@ def test_a_window_where_nothing_was_said_is_done_too(run: Run) -> None:
 
 
 def test_the_second_death_on_a_window_is_poison(run: Run) -> None:
-    batch = next_batch(run.pk, 0)
+    batch, _ = batches_left(run.pk, 0)
     hand_over(batch)
     assert not record_engine_death(batch)
     hand_over(batch)

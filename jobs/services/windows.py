@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from jobs.failpoints import Point, reach
 from jobs.live import announce
 from jobs.models import Run, Segment, Window
 from jobs.states import RunState
@@ -30,14 +33,13 @@ class HeardSegment:
     notes: Sequence[str] = ()
 
 
-def next_batch(run_id: UUID, span: int) -> list[Window]:
-    """The first batch of the span that has windows not done, whole as planned and in order; empty: span done.
+def batches_left(run_id: UUID, span: int) -> list[list[Window]]:
+    """The batches of the span that have windows not done, whole as planned and in order.
 
     A batch is committed in one transaction, so its windows are all done or all not done.
     """
-    left = Window.objects.filter(run_id=run_id, span=span, done_at=None)
-    first = left.order_by("index").values_list("batch", flat=True).first()
-    return [] if first is None else list(left.filter(batch=first).order_by("index"))
+    left = Window.objects.filter(run_id=run_id, span=span, done_at=None).order_by("index")
+    return [list(batch) for _, batch in groupby(left, key=attrgetter("batch"))]
 
 
 def hand_over(windows: Sequence[Window]) -> None:
@@ -71,4 +73,5 @@ def commit_windows(run_id: UUID, heard: Mapping[int, Sequence[HeardSegment]]) ->
         )
         Window.objects.filter(pk__in=[w.pk for w in fresh]).update(done_at=timezone.now())
         announce(run.job_id)
+        reach(Point.TEXT_WRITTEN)
     return True

@@ -1,14 +1,17 @@
 """Filters and one tag that say facts the way people read them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from jobs import passages, words
+from jobs.services import retention
 from jobs.states import RunState
 from jobs.stored import said
 
@@ -32,6 +35,8 @@ register.filter("doubt", words.doubt)
 register.filter("attempt", words.attempt)
 register.filter("part", words.part)
 register.filter("can_run_again", words.can_run_again)
+register.filter("deleted_at", retention.deleted_at)
+register.filter("deleted_soon", retention.deleted_soon)
 register.filter("passages", passages.passages)
 register.filter("space_after", passages.space_after)
 register.filter("word_marks", passages.word_marks)
@@ -41,6 +46,11 @@ register.filter("word_marks", passages.word_marks)
 def state_icon(state: str) -> str:
     """The icon that stands beside a state's word."""
     return words.ICONS[RunState(state)]
+
+
+@register.filter
+def is_past(moment: datetime | None) -> bool:
+    return moment is not None and moment <= timezone.now()
 
 
 @register.filter

@@ -96,6 +96,9 @@ class Postgres:
             "hba_file": str(self._rules),
             "ident_file": str(self._names),
             "max_connections": "200",
+            # A row that is refused is quoted in its log else, and the statement with it: both hold transcripts.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
             "fsync": "on" if self.durable else "off",
             "full_page_writes": "on" if self.durable else "off",
         }

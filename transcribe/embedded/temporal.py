@@ -11,6 +11,8 @@ from transcribe.embedded.supervise import Service
 from transcribe.embedded.temporal_binary import Say, temporal_binary
 
 START_SECONDS = 60
+# As deploy/temporal/dynamic.yaml, where the reason stands.
+SETTINGS = {"matching.numTaskqueueWritePartitions": "1"}
 
 
 class Temporal:
@@ -31,9 +33,10 @@ class Temporal:
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the server without waiting for it."""
         where = ["--ip", HOST, "--port", self.address.rsplit(":", 1)[1], "--headless", "--db-filename", str(self.store)]
+        told = [word for name, value in SETTINGS.items() for word in ("--dynamic-config-value", f"{name}={value}")]
         with self.log.open("ab") as log:
             self.process = spawn(
-                [self.program, "server", "start-dev", *where, "--log-level", "warn"], output=log, dies_by="TERM"
+                [self.program, "server", "start-dev", *where, *told, "--log-level", "warn"], output=log, dies_by="TERM"
             )
         return self.process
 

@@ -6,20 +6,25 @@ Nothing heavy is imported before the process is tied to its parent: loading torc
 import argparse
 import ctypes
 import json
+import logging
 import os
 import resource
 import signal
+import socket
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from worker import lines
 from worker.engine import wire
 from worker.engine.base import FAST, MODES, Engine, EngineRefused, Loaded
 
-PR_SET_PDEATHSIG = 1
+logger = logging.getLogger("worker.engine.child")  # it runs as __main__
+
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+LOADING, IDLE, HEARING = "engine loading", "engine idle", "engine hearing"
 BROKEN = "engine_broken"  # this process is of no more use
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator")
 
@@ -27,15 +32,29 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator"
 def main() -> None:
     arguments = _arguments()
     die_with(arguments.parent)
-    lines, answers = take_over_stdio()
+    begin_lines(arguments.log_format)
+    requests, answers = take_over_stdio()
+    show(LOADING)
     try:
         engine, loaded = _load(arguments)
     except Exception as error:
         answers.write(wire.pack(wire.refusal(refusal_of(error))))
         return
+    show(IDLE)
     answers.write(wire.pack(wire.loaded(loaded)))
-    for message in _messages(lines):
-        answers.write(wire.pack({"id": message["id"]} | _answer(engine, message)))
+    for message in _messages(requests):
+        show(HEARING)
+        answer = wire.pack({"id": message["id"]} | _answer(engine, message))
+        show(IDLE)
+        answers.write(answer)
+
+
+def begin_lines(form: str) -> None:
+    """Lines like those of the worker, whose stderr this process shares; warnings of libraries and its own end too."""
+    lines.begin(form)
+    lines.of_this_process(worker=f"{socket.gethostname()}:{os.getppid()}")
+    logging.captureWarnings(True)
+    sys.excepthook = lambda _kind, error, _trace: logger.critical("the engine child ends", exc_info=error)
 
 
 def die_with(parent: int) -> None:
@@ -49,6 +68,11 @@ def die_with(parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold people's recordings
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def show(doing: str) -> None:
+    """What this process does, in at most 15 bytes, where `top` and `ps -o comm` show its name."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, doing.encode())
 
 
 def take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
@@ -69,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--log-format", choices=lines.FORMATS, default=lines.TEXT)
     parser.add_argument("--speed", type=float, help="known already, so not measured")
     return parser.parse_args()
 
@@ -123,7 +148,7 @@ def refusal_of(error: Exception) -> EngineRefused:
 
     if isinstance(error, EngineRefused):
         return error
-    traceback.print_exception(error)
+    logger.error("the engine failed: %s", type(error).__name__, exc_info=error)
     text = str(error)
     if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
         return EngineRefused(BROKEN, "The engine ran out of memory.")

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from worker import lines
 from worker.engine import wire
 from worker.engine.base import FAST, EngineRefused, Loaded, Options, Piece, Segment, Vote
 from worker.engine.process import EngineDied, EngineProcess
 
 POLL_SECONDS = 0.5
+# Before the expected end of a caller's last request. Who follows then has what it needs (some round trips to Temporal
+# and Postgres) while the engine is still at work. Much sooner would keep work from other workers that are free.
+SOON_SECONDS = 1.5
 LOAD_SECONDS = 1800  # the largest models from a slow disk
 Poll = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """`slots` 0: automatic. `window_cap_seconds`: wall clock for a request. `mode`: one of MODES."""
+    """`slots` 0: automatic. `window_cap_seconds`: wall clock for a request. `mode`: one of MODES. `log_format`: of the
+    children's lines, one of `worker.lines.FORMATS`."""
 
     checkpoint: Path
     model: str
@@ -25,6 +30,7 @@ class EngineSettings:
     cancel_grace_seconds: float
     window_cap_seconds: float
     mode: str = FAST
+    log_format: str = lines.TEXT
 
 
 class Home(Protocol):
@@ -39,6 +45,10 @@ class Home(Protocol):
     def accept(self, loaded: Loaded) -> None: ...
 
     def note(self, heard: float, took: float) -> None: ...
+
+    def speed(self) -> float: ...
+
+    def ends_soon(self, slot: "Slot") -> None: ...
 
 
 class Slot:
@@ -60,16 +70,33 @@ class Slot:
         """As `Engine.vote_language`; `poll` and errors as `hear`."""
         return wire.vote_in(self._ask(wire.VOTE, samples, pieces, None, poll))
 
-    def hear(self, samples: Path, pieces: Sequence[Piece], options: Options, *, poll: Poll) -> dict[int, list[Segment]]:
+    def hear(
+        self, samples: Path, pieces: Sequence[Piece], options: Options, *, poll: Poll, last: bool = False
+    ) -> dict[int, list[Segment]]:
         """As `Engine.hear`. `poll` is called about twice a second while waiting; what it raises stops the waiting.
 
+        `last`: the caller gives the slot back after this; the pool is told shortly before.
         Raises EngineDied when the child is lost over this request, EngineRefused when it cannot be loaded or says no.
         """
         self.warm(poll)
-        began = time.monotonic()
+        began, length = time.monotonic(), sum(piece.end - piece.start for piece in pieces)
+        if last:
+            poll = self._heralding(poll, began + length / max(self._pool.speed(), 0.001))
         heard = wire.windows_in(self._ask(wire.HEAR, samples, pieces, options, poll))
-        self._pool.note(sum(piece.end - piece.start for piece in pieces), time.monotonic() - began)
+        if options.beam == 1:  # what is known of the speed is that of one hypothesis
+            self._pool.note(length, time.monotonic() - began)
         return heard
+
+    def _heralding(self, poll: Poll, end: float) -> Poll:
+        """`poll`, which also says when the `end` is near."""
+
+        def both() -> None:
+            if time.monotonic() >= end - SOON_SECONDS:
+                self._pool.ends_soon(self)
+            poll()
+
+        both()  # a short request is near its end when it begins
+        return both
 
     def begin(self) -> None:
         """See that there is a child, loaded or loading. One that died while idle is nobody's fault."""

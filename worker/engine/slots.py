@@ -9,14 +9,14 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from worker.engine.base import EngineRefused, Loaded
 from worker.engine.machine import ROOT, available_memory, environment, resident
 from worker.engine.process import EngineDied, EngineProcess
-from worker.engine.shares import Share, divide
+from worker.engine.shares import TURN_SECONDS, Share, divide
 from worker.engine.slot import EngineSettings, Poll, Slot
 
 __all__ = ["EngineDied", "EngineRefused", "EngineSettings", "Slot", "SlotPool"]
@@ -42,6 +42,8 @@ class SlotPool:
         self.settings = settings
         self._share = share
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        self._ending: set[Slot] = set()
+        self.on_room: Callable[[], None] = lambda: None  # called, on any thread, when `room` has grown
         self._children: set[EngineProcess] = set()
         self._known: Loaded | None = None
         self._speed = 0.0
@@ -53,7 +55,7 @@ class SlotPool:
     def start(self) -> Loaded:
         """Load the first child and begin with the others. Raises EngineRefused where the model cannot be had."""
         try:
-            self._share = self._share or divide(self.settings.slots, [self.settings.checkpoint.stat().st_size])[0]
+            self._share = self._share or self._whole_machine()
         except OSError as error:
             raise EngineRefused("checkpoint_missing", f"There is no checkpoint: {error.strerror}.") from error
         plan = self._share.layout
@@ -74,16 +76,44 @@ class SlotPool:
         logger.info("Engine: %s on %s in %s mode, %s", loaded.model, loaded.device, loaded.mode, size)
         return loaded
 
+    def _whole_machine(self) -> Share:
+        settings = self.settings
+        return divide(settings.slots, [settings.checkpoint.stat().st_size], settings.mode)[0]
+
     @contextmanager
     def slot(self, poll: Poll = lambda: None) -> Iterator[Slot]:
-        """A slot of the caller's own; waits until one is free, and polls while the other models take all the places."""
+        """A slot of the caller's own; polls while none is free, and while the other models take all the places."""
         assert self._share is not None
-        slot = self._free.get()
+        slot = self._take(poll)
         try:
             with self._share.turn(poll):
                 yield slot
         finally:
+            self._ending.discard(slot)
             self._free.put(slot)
+
+    def _take(self, poll: Poll) -> Slot:
+        while True:
+            try:
+                return self._free.get(timeout=TURN_SECONDS)
+            except queue.Empty:
+                poll()
+
+    @property
+    def room(self) -> int:
+        """How many callers are of use: one for each slot, and one to follow where a slot is about to come free."""
+        return self.slots + len(self._ending)
+
+    def ends_soon(self, slot: Slot) -> None:
+        """Its caller is about to give it back."""
+        if slot not in self._ending:
+            self._ending.add(slot)
+            self.on_room()
+
+    @property
+    def busy(self) -> int:
+        """Slots that somebody holds."""
+        return self.slots - self._free.qsize()
 
     def speed(self) -> float:
         """Seconds of sound heard in a second by one slot, as of late."""
@@ -134,7 +164,7 @@ class SlotPool:
         settings = self.settings
         command = [sys.executable, "-m", self.program, "--checkpoint", str(settings.checkpoint.resolve())]
         command += ["--model", settings.model, "--mode", settings.mode]
-        command += ["--device", device, "--threads", str(self.threads)]
+        command += ["--device", device, "--threads", str(self.threads), "--log-format", settings.log_format]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
         child = EngineProcess(command, ROOT, environment(self.threads))
         self._children.add(child)

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from worker.engine.base import Options, Piece
+from worker.engine.child import HEARING, IDLE
 from worker.engine.conftest import CHECKPOINT, DEMO, cut_at_pauses
 from worker.engine.machine import ROOT
 from worker.engine.slots import EngineDied, EngineRefused, EngineSettings, Slot, SlotPool
@@ -96,6 +98,42 @@ def test_what_the_pool_says_of_itself(pool: SlotPool) -> None:
     assert pool.threads >= 1
 
 
+def test_a_slot_about_to_come_free_makes_room_for_who_follows(pool: SlotPool, english: Path) -> None:
+    told: list[int] = []
+    pool.on_room = lambda: told.append(pool.room)
+    with pool.slot() as slot:
+        slot.hear(english, SHORT, ENGLISH, poll=nothing)
+        assert (pool.room, told) == (1, [])
+        slot.hear(english, SHORT, ENGLISH, poll=nothing, last=True)
+        assert (pool.room, told) == (2, [2])
+    assert pool.room == 1
+
+
+def test_long_work_makes_no_room_before_its_end_is_near(pool: SlotPool, english: Path) -> None:
+    with pool.slot() as slot, pytest.raises(StopError):
+        slot.hear(english, LONG, ENGLISH, poll=stop, last=True)
+    with pool.slot() as slot:
+        works(slot, english)
+    assert pool.room == 1
+
+
+def test_who_waits_for_a_slot_polls(pool: SlotPool) -> None:
+    with pool.slot(), pytest.raises(StopError), pool.slot(stop):
+        pass
+
+
+def test_the_name_of_the_process_says_what_it_does(slot: Slot, english: Path) -> None:
+    def stop_when_seen() -> None:
+        if psutil.Process(slot.pid).name() == HEARING:
+            raise StopError
+
+    assert works(slot, english)
+    assert psutil.Process(slot.pid).name() == IDLE
+    with pytest.raises(StopError):
+        slot.hear(english, LONG[:16], ENGLISH, poll=stop_when_seen)
+    assert psutil.Process(slot.pid).name() == IDLE  # it came to its end within the time it is given
+
+
 def test_killed_in_a_request_and_replaced(slot: Slot, english: Path) -> None:
     assert works(slot, english)
     pid = slot.pid
@@ -145,15 +183,16 @@ def test_a_cancelled_request_that_goes_on_is_killed(
     assert slot.pid is None
 
 
-def test_a_request_that_takes_too_long_is_killed(
+def test_a_request_that_takes_too_long_is_killed_however_many_windows_it_has(
     pool: SlotPool, slot: Slot, english: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert works(slot, english)
     pid = slot.pid
     assert pid
-    monkeypatch.setattr(pool, "settings", replace(pool.settings, window_cap_seconds=0.0001))
+    monkeypatch.setattr(pool, "settings", replace(pool.settings, window_cap_seconds=0.1, cancel_grace_seconds=0.1))
+    looks = iter(range(9, -1, -1))  # two a second: a cap for each of the windows would be minutes
     with pytest.raises(EngineDied, match="longer"):
-        slot.hear(english, LONG, ENGLISH, poll=nothing)
+        slot.hear(english, LONG, ENGLISH, poll=lambda: stop() if not next(looks) else None)
     assert not is_alive(pid)
 
 

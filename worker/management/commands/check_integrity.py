@@ -38,7 +38,7 @@ class Command(BaseCommand):
         temporal = NOT_ASKED if no_temporal else _ask_temporal(looked, pause)
         self.stdout.write(_as_json(looked, temporal) if options["json"] else _as_text(looked, temporal))
         if looked.faults:
-            wrong = sum(len(fault.ids) for fault in looked.faults)
+            wrong = sum(len(fault.ids) or 1 for fault in looked.faults)
             raise CommandError(f"{wrong} found wrong.")
 
 
@@ -67,7 +67,7 @@ def _as_text(looked: Looked, temporal: str) -> str:
 def _said(fault: Fault) -> list[str]:
     more = len(fault.ids) - SHOWN
     return [
-        f"{fault.check.code} ({len(fault.ids)} {fault.about}): {fault.check.wrong}",
+        f"{fault.check.code} ({f'{len(fault.ids)} ' if fault.ids else ''}{fault.about}): {fault.check.wrong}",
         f"  To mend it: {fault.check.mend}",
         *(f"  {key}" for key in fault.ids[:SHOWN]),
         *([f"  and {more} more; --json names all"] if more > 0 else []),

@@ -1,6 +1,5 @@
 """`manage.py confirm_model NAME`: the weights behind a recorded name were replaced on purpose."""
 
-import hashlib
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.models import Checkpoint
 from jobs.services.checkpoints import confirm_checkpoint
-from worker.model import ModelMissing, resolve
+from worker.model import ModelMissing, digest, resolve
 
 
 class Command(BaseCommand):
@@ -50,7 +49,6 @@ def _configured(name: str) -> Path:
 
 def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest(path)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from error

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -15,19 +15,22 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerTuner
 
 from jobs.errors import JobError
 from jobs.services.checkpoints import admit_checkpoint, confirm_checkpoint
+from worker import lines, meters
 from worker.activities import Activities
-from worker.client import connect
+from worker.client import connect, watch_sdk
 from worker.contract import MEDIA_QUEUE, RENDITION_QUEUE
 from worker.engine.shares import divide
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
 from worker.media import landlock_problem
 from worker.model import ModelMissing, named, resolve
-from worker.presence import Presence
+from worker.presence import Presence, live_workers
+from worker.room import tuner
 from worker.scheduler import Scheduler
 from worker.wake import Wake
 from worker.workflows import TranscribeWorkflow
@@ -36,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_THREADS = 16
 CONNECT_SECONDS = 2.0
+CONNECTION_SECONDS = 600  # threads of activities keep theirs; Django asks each whether it is sound before it is used
 LAST_LOOK_SECONDS = 3.0  # for the scheduler to finish what it is at, rather than to leave a call to Temporal half way
 
 
@@ -58,6 +62,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, model: list[str], name: str, **options: Any) -> None:
         self._check_sandbox()
+        watch_sdk()
+        connection.settings_dict["CONN_MAX_AGE"] = CONNECTION_SECONDS  # one dictionary for all threads
         models = dict(map(named, model)) or dict(settings.MODELS)
         if name:
             first, *others = models.items()
@@ -65,6 +71,7 @@ class Command(BaseCommand):
         pools: list[SlotPool] = []
         try:
             self._load(models, pools)
+            meters.show(pools, settings.WORKER_METRICS_ADDRESS)
             asyncio.run(serve(pools))
         finally:
             for pool in pools:
@@ -83,7 +90,9 @@ class Command(BaseCommand):
         folder = Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None
         try:
             checkpoints = {name: resolve(what, folder) for name, what in models.items()}
-            shares = divide(settings.ENGINE_SLOTS, [path.stat().st_size for path in checkpoints.values()])
+            _check_mode(checkpoints)
+            sizes = [path.stat().st_size for path in checkpoints.values()]
+            shares = divide(settings.ENGINE_SLOTS, sizes, settings.ENGINE_MODE)
             for (name, checkpoint), share in zip(checkpoints.items(), shares, strict=True):
                 pool = SlotPool(_engine_settings(name, checkpoint), share)
                 pools.append(pool)
@@ -95,6 +104,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
 
+def _check_mode(names: Iterable[str]) -> None:
+    """One name stands for one mode: the pieces of a run go to all workers of its model, and would be heard in both."""
+    other = live_workers().filter(model__in=names).exclude(mode__in=["", settings.ENGINE_MODE]).first()
+    if other is not None:
+        raise CommandError(
+            f"Worker {other} offers {other.model} in {other.mode} mode, this one would in {settings.ENGINE_MODE} mode. "
+            f"Stop that one first, or give the model another name here: {other.model}-{settings.ENGINE_MODE}=FILE."
+        )
+
+
 def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
     return EngineSettings(
         checkpoint=checkpoint,
@@ -103,6 +122,7 @@ def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
         cancel_grace_seconds=settings.CANCEL_GRACE_SECONDS,
         window_cap_seconds=settings.WINDOW_CAP_SECONDS,
         mode=settings.ENGINE_MODE,
+        log_format=settings.LOG_FORMAT,
     )
 
 
@@ -112,6 +132,7 @@ async def serve(pools: Sequence[SlotPool]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     presence = await asyncio.to_thread(Presence, pools)
+    lines.of_this_process(worker=presence.name)
     wake, scheduler = Wake(), Scheduler(await connect(lazy=True))
     listening, scheduling = asyncio.create_task(wake.listen()), asyncio.create_task(scheduler.run(wake))
     try:
@@ -157,7 +178,12 @@ def _workers(client: Client, pools: Sequence[SlotPool], presence: Presence) -> l
     bodies = engines[0]  # what is not heard knows no model
     media = _worker(client, MEDIA_QUEUE, bodies.on_media(), MEDIA_THREADS, workflows=[TranscribeWorkflow])
     rendition = _worker(client, RENDITION_QUEUE, bodies.on_rendition(), 1)
-    return [media, rendition, *(_worker(client, one.queue, one.on_engine(), one.pool.slots) for one in engines)]
+    return [media, rendition, *(_engine_worker(client, one) for one in engines)]
+
+
+def _engine_worker(client: Client, bodies: Activities) -> Worker:
+    threads = 2 * bodies.pool.slots  # each slot's span, and the one that follows
+    return _worker(client, bodies.queue, bodies.on_engine(), threads, tuner=tuner(bodies.pool))
 
 
 def _worker(
@@ -166,6 +192,7 @@ def _worker(
     activities: list[Callable[..., Any]],
     threads: int,
     workflows: Sequence[type[TranscribeWorkflow]] = (),
+    tuner: WorkerTuner | None = None,
 ) -> Worker:
     return Worker(
         client,
@@ -173,6 +200,7 @@ def _worker(
         workflows=workflows,
         activities=activities,
         activity_executor=ThreadPoolExecutor(threads),
-        max_concurrent_activities=threads,
+        max_concurrent_activities=None if tuner else threads,
+        tuner=tuner,
         graceful_shutdown_timeout=timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS),
     )

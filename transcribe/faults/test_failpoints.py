@@ -1,0 +1,99 @@
+"""Processes end at the instants that chance does not hit: each named place of `jobs.failpoints`, and the way back."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.failpoints import Point
+from transcribe.drill import SAMPLES, Drill
+from transcribe.faults.tools import (
+    agrees,
+    armed,
+    break_at,
+    kill,
+    unfinished,
+    wait_for_breaks,
+    wait_for_web,
+    wait_for_worker,
+)
+
+pytestmark = [pytest.mark.alone, pytest.mark.faults]
+# In the order of a life. The other places are those of a cancel, of a frozen worker and of clean-ups.
+WORKERS = [
+    Point.BEFORE_WORKFLOW,
+    Point.AFTER_WORKFLOW,
+    Point.PLANNED,
+    Point.BEFORE_SPAN,
+    Point.TEXT_WRITTEN,
+    Point.WINDOWS_COMMITTED,
+    Point.BEFORE_FINISH,
+    Point.SUCCEEDED_LEFT,
+    Point.FINISHED,
+]
+HOURS_AGO = 3 * 3600
+
+
+def test_one_recording_survives_the_end_of_its_worker_at_every_step(drill: Drill) -> None:
+    calm = drill.upload(SAMPLES / "english.mp3")
+    assert drill.wait_for_end(calm) == ("succeeded", "")
+    break_at(drill, *WORKERS)
+    service = drill.stack.supervisor.services["worker"]
+    job = drill.upload(SAMPLES / "english.mp3")
+
+    def all_reached() -> bool:
+        service.delay = 0.0  # a worker that crashes again and again would wait longer and longer
+        return drill.run(job)[0] == "succeeded" and armed(drill) == []
+
+    drill.wait(all_reached, "every place, and the end", 600)
+    wait_for_worker(drill)
+    assert drill.text(job) == drill.text(calm)
+    assert not list(drill.stack.data.glob(f"media/jobs/{job}/*.*"))  # the samples went
+    agrees(drill)
+
+
+def test_a_web_process_that_ends_before_its_answer_has_made_one_recording(drill: Drill) -> None:
+    break_at(drill, Point.RECORDING_COMMITTED)
+    with pytest.raises(ConnectionError):
+        drill.upload(SAMPLES / "german.mp3", language="de", key="sent twice")
+    wait_for_web(drill)
+    before = drill.rows("SELECT id FROM jobs_job ORDER BY created_at DESC LIMIT 1")
+    job = drill.upload(SAMPLES / "german.mp3", language="de", key="sent twice")
+    assert [(job,)] == [(str(key),) for (key,) in before]
+    assert drill.wait_for_end(job) == ("succeeded", "")
+    agrees(drill)
+
+
+def test_what_a_clean_up_left_behind_goes_with_the_next_one(drill: Drill, recording: Path, tmp_path: Path) -> None:
+    """Rows first, files after: what an end between the two leaves is nobody's, and is removed once it is old."""
+    unfinished(drill)
+    notes = tmp_path / "notes.mp3"
+    notes.write_text("These are only words.")
+    break_at(drill, Point.FAILED_LEFT)
+    refused = drill.upload(notes)
+    assert drill.wait_for_end(refused) == ("failed", "not_media")
+    wait_for_breaks(drill, Point.FAILED_LEFT)
+    cancelled = drill.upload(recording)
+    drill.wait_for_windows(cancelled, 1)
+    break_at(drill, Point.CANCELLED_LEFT, Point.DELETED_LEFT)
+    drill.press(f"/jobs/{cancelled}/cancel/")
+    wait_for_breaks(drill, Point.CANCELLED_LEFT)
+    with pytest.raises(ConnectionError):
+        drill.press(f"/jobs/{cancelled}/delete/")
+    wait_for_web(drill)
+    folders = drill.stack.data / "media" / "jobs"
+    drill.wait(lambda: not (folders / refused).exists(), "the refused file to go", 60)  # its activity is tried again
+    assert (folders / cancelled / "source").exists()
+    break_at(drill, Point.EXPIRED_LEFT)
+    drill.rows("UPDATE jobs_upload SET expires_at = now() - interval '1 minute' WHERE job_id IS NULL RETURNING id")
+    kill(drill, "worker")  # whoever comes next sweeps
+    wait_for_breaks(drill, Point.EXPIRED_LEFT)
+    then = time.time() - HOURS_AGO
+    for path in drill.stack.data.glob("media/**/*"):
+        os.utime(path, (then, then))
+    wait_for_worker(drill)
+    kill(drill, "worker")
+    wait_for_worker(drill)
+    drill.wait(lambda: not (folders / cancelled).exists(), "the sweep", 60)
+    assert drill.faults("--grace", "0") == []

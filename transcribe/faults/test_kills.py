@@ -1,0 +1,150 @@
+"""Processes of a running stack are killed or taken away in mid-job, at a number of committed windows and never on a
+clock. Nothing is lost.
+
+Memory over hours of audio is `poe prove memory`, many kills are `poe prove faults`.
+"""
+
+import os
+import random
+from pathlib import Path
+
+import psutil
+import pytest
+
+from transcribe.drill import SAMPLES, WINDOWS, Drill, long_recording
+from transcribe.faults.tools import agrees, kill, wait_for_worker
+
+pytestmark = [pytest.mark.alone, pytest.mark.faults]
+BUSY_WORKERS = "SELECT 1 FROM jobs_worker WHERE runs <> '[]' AND seen_at > now() - interval '6 seconds'"
+SEED = 7
+VICTIMS = ["worker", "web", "postgres", "temporal"] * 2
+
+
+def engines(drill: Drill) -> list[psutil.Process]:
+    children = psutil.Process(drill.stack.pid("worker")).children(recursive=True)
+    return [child for child in children if "worker.engine.child" in child.cmdline()]
+
+
+def test_eight_killed_processes_repeat_only_the_batches_in_flight(drill: Drill, recording: Path) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - the same victims at the same places each time
+    victims = chance.sample(VICTIMS, len(VICTIMS))
+    undisturbed = drill.upload(recording, title="undisturbed.mp3")
+    assert drill.wait_for_end(undisturbed) == ("succeeded", "")
+    assert set(drill.attempts(undisturbed)) == {1}
+    windows = len(drill.attempts(undisturbed))
+    places = sorted(chance.sample(range(1, windows - 8), len(victims)))
+    print(f"seed {SEED}:", *(f"{victim} behind {place}" for victim, place in zip(victims, places, strict=True)))
+    disturbed = drill.upload(recording, title="disturbed.mp3")
+    for victim, place in zip(victims, places, strict=True):
+        drill.wait_for_windows(disturbed, place)
+        kill(drill, victim)
+        wait_for_worker(drill)
+    assert drill.wait_for_end(disturbed) == ("succeeded", "")
+    attempts = drill.attempts(disturbed)
+    print("windows", windows, "handed over again", sum(attempts) - windows)
+    assert min(attempts) == 1
+    # A batch holds at most 8 windows, one for each slot; without the database what was heard cannot be stored.
+    assert sum(attempts) - windows <= (victims.count("worker") + victims.count("postgres")) * (os.cpu_count() or 1) * 8
+    assert drill.text(disturbed) == drill.text(undisturbed)
+    agrees(drill)
+
+
+def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_alone(
+    drill: Drill, recording: Path
+) -> None:
+    job = drill.upload(long_recording(recording.parent / "engine.mp3", 30))
+    drill.wait_for_windows(job, 10)
+    kill_an_engine_at_work(drill, job)
+    drill.wait_for_windows(job, drill.done_windows(job) + 30)  # it goes on
+    assert drill.run(job)[0] == "running"
+    for _ in range(5):  # the second engine may be too fast for us
+        batch = kill_an_engine_at_work(drill, job)
+        if kill_the_engine_that_repeats(drill, job, batch):
+            break
+    assert drill.wait_for_end(job) == ("failed", "poison")
+    assert drill.text(job) != []
+    short = drill.upload(long_recording(recording.parent / "short.mp3", 5))
+    assert drill.wait_for_end(short) == ("succeeded", "")
+
+
+def kill_an_engine_at_work(drill: Drill, job: str) -> int:
+    """Frozen first, so that a batch is certainly in flight in it; the batch it died on."""
+    before = deaths(drill, job)
+    frozen = engines(drill)
+    for child in frozen:
+        child.suspend()
+    drill.wait(lambda: len(in_flight(drill, job)) == len(frozen), "a batch in every engine", 60)
+    frozen[0].kill()
+    for child in frozen[1:]:
+        child.resume()
+    drill.wait(lambda: deaths(drill, job) != before, "the death to be noticed", 60)
+    return max(batch for batch, count in deaths(drill, job) - before)
+
+
+def kill_the_engine_that_repeats(drill: Drill, job: str, batch: int) -> bool:
+    """Kill every engine as soon as the batch is in one again; False when it was done before we came."""
+    drill.wait(lambda: batch in in_flight(drill, job) or (batch, 1) not in deaths(drill, job), "the batch again", 120)
+    for child in engines(drill):
+        child.suspend()
+    caught = batch in in_flight(drill, job)
+    for child in engines(drill):
+        child.kill() if caught else child.resume()
+    # Its answer may have left it just before: then the batch is committed, and no death is counted.
+    drill.wait(lambda: (batch, 1) not in deaths(drill, job), "the second death, or the batch", 120)
+    return (batch, 2) in deaths(drill, job)
+
+
+def in_flight(drill: Drill, job: str) -> set[int]:
+    """Batches handed to an engine and not back."""
+    query = f"SELECT DISTINCT w.batch {WINDOWS} AND w.done_at IS NULL AND w.attempts > w.engine_deaths"
+    return {row[0] for row in drill.rows(query, job)}
+
+
+def deaths(drill: Drill, job: str) -> set[tuple[int, int]]:
+    """Batches not done that an engine died on, and how often."""
+    query = f"SELECT DISTINCT w.batch, w.engine_deaths {WINDOWS} AND w.done_at IS NULL AND w.engine_deaths > 0"
+    return {(row[0], row[1]) for row in drill.rows(query, job)}
+
+
+def test_an_upload_while_temporal_is_away_waits_for_it(drill: Drill) -> None:
+    drill.stack.hold("temporal")
+    job = drill.upload(SAMPLES / "english.mp3")
+    assert drill.run(job)[0] == "queued"
+    drill.stack.release("temporal")
+    assert drill.wait_for_end(job) == ("succeeded", "")
+
+
+def test_a_lost_temporal_store_loses_no_run(drill: Drill, recording: Path) -> None:
+    quarter = long_recording(recording.parent / "quarter.mp3", 15)
+    jobs = [drill.upload(quarter) for _ in range(2)]
+    drill.wait_for_windows(jobs[0], 5)
+    drill.stack.hold("temporal")
+    assert drill.stack.temporal is not None
+    for file in drill.stack.temporal.store.parent.iterdir():
+        file.unlink()
+    drill.stack.release("temporal")
+    drill.wait(lambda: restarts(drill) >= 1, "another workflow", 120)
+    assert [drill.wait_for_end(job) for job in jobs] == [("succeeded", "")] * 2
+    agrees(drill)
+
+
+def restarts(drill: Drill) -> int:
+    return int(drill.rows("SELECT count(*) FROM jobs_run WHERE restarts = 1")[0][0])
+
+
+def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: Drill, recording: Path) -> None:
+    job = drill.upload(long_recording(recording.parent / "cancelled.mp3", 60))
+    drill.wait_for_windows(job, 10)
+    drill.stack.hold("temporal")
+    drill.press(f"/jobs/{job}/cancel/")
+    try:
+        assert drill.wait_for_end(job, 60)[0] == "cancelled"
+        drill.wait(lambda: drill.rows(BUSY_WORKERS) == [], "idle engines", 60)
+        heard = drill.attempts(job)
+    finally:
+        drill.stack.release("temporal")
+    sample = drill.upload(SAMPLES / "german.mp3", language="de")
+    assert drill.wait_for_end(sample) == ("succeeded", "")
+    assert drill.attempts(job) == heard
+    assert drill.run(job)[0] == "cancelled"
+    assert drill.text(job) != []
