@@ -82,6 +82,33 @@ def engines(pid: int) -> list[psutil.Process]:
     return found
 
 
+def processor_seconds(drill: Drill) -> dict[str, float]:
+    """Of each part of the stack so far, its children included, those of the worker that are engines apart. Parts that
+    were restarted begin at 0."""
+    found = {"engines": sum(_seconds(child) for child in engines(worker(drill)))}
+    for name, service in drill.stack.supervisor.services.items():
+        if service.process is not None:
+            tree = [psutil.Process(service.process.pid)]
+            tree += [child for child in tree[0].children(recursive=True) if "worker.engine.child" not in _words(child)]
+            found[name] = sum(_seconds(process) for process in tree)
+    return found
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 def at_work(pid: int) -> list[str]:
     """What children of a worker work on a recording now: engines by their own word, and children that decode."""
     found = []
