@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from transcribe.drill import DEMO, SAMPLES, Drill
-from transcribe.faults.tools import second_worker
+from transcribe.faults.tools import agrees, second_worker
 from worker.demo.listening import word_errors, words
 from worker.fixtures import amr, encode
 
@@ -154,3 +154,5 @@ def test_after_all_of_it_rows_files_and_temporal_agree(drill: Drill) -> None:
     assert drill.wait_for_end(job) == ("succeeded", "")
     (drill.stack.data / "media" / "jobs" / job / "source").unlink()
     assert drill.faults() == [("file_missing", [job])]
+    drill.press(f"/jobs/{job}/delete/")
+    agrees(drill)
