@@ -40,9 +40,14 @@ def wait_for_breaks(drill: Drill, *points: Point, seconds: float = 120) -> None:
 
 
 def kill(drill: Drill, name: str) -> None:
-    """SIGKILL to one process of the stack; it is started again a second later, however often it was killed."""
-    drill.stack.supervisor.services[name].delay = 0.0
+    """SIGKILL to one process of the stack, and see it dead; it is started again a second later, however often it was
+    killed."""
+    service = drill.stack.supervisor.services[name]
+    service.delay = 0.0
+    process = service.process
     drill.stack.kill(name)
+    if process is not None:
+        process.wait(30)
 
 
 def wait_for_worker(drill: Drill, seconds: float = 120) -> None:
