@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from worker.engine.base import Options, Piece
-from worker.engine.slots import Slot, SlotPool
+from worker.engine.slots import SlotPool
 
 
-def test_beams_do_not_count(pool: SlotPool, slot: Slot, english: Path) -> None:
+def test_beams_do_not_count(pool: SlotPool, english: Path) -> None:
     pieces, before = [Piece(0, 0, 10)], pool.speed()
-    slot.hear(english, pieces, Options("en", beam=2), poll=lambda: None)
-    assert pool.speed() == before
-    slot.hear(english, pieces, Options("en"), poll=lambda: None)
-    assert pool.speed() != before
+    with pool.slot() as slot:
+        slot.hear(english, pieces, Options("en", beam=2), poll=lambda: None)
+        assert pool.speed() == before
+        slot.hear(english, pieces, Options("en"), poll=lambda: None)
+        assert pool.speed() != before
