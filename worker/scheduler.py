@@ -160,7 +160,7 @@ class Scheduler:
         try:
             await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
         except AWAY as error:
-            logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error))
+            logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error), extra={"run": str(run.pk)})
 
     async def _repair(self) -> None:
         for run in await self._in_thread(_open_runs):
@@ -170,7 +170,7 @@ class Scheduler:
             if run.restarts >= admission.RESTARTS_ALLOWED:
                 await self._in_thread(_give_up, run.pk)
                 continue
-            logger.warning("run %s: %s; starting another workflow", run.pk, gone)
+            logger.warning("run %s: %s; starting another workflow", run.pk, gone, extra={"run": str(run.pk)})
             # Started first and counted after: Temporal may go away between, and a chance that was counted and never
             # taken would look like a second loss.
             run.restarts += 1
