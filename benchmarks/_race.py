@@ -102,17 +102,19 @@ def peak_memory() -> str:
 
 @dataclass(frozen=True)
 class Roofline:
-    """What one thread reaches: multiplications of matrices in 10^9 operations a second, reading in 10^9 bytes."""
+    """What one thread reaches: multiplications of matrices in 10^9 operations a second, reading in 10^9 bytes.
+    `eight`: of 8-bit numbers, before anything is rounded into them."""
 
     exact: float
     medium: float
     half: float
+    eight: float
     read: float
 
     def __str__(self) -> str:
         return (
             f"one thread reaches: fp32 {self.exact:.0f} GF/s, fp32 at 'medium' {self.medium:.0f}, "
-            f"bf16 {self.half:.0f}, reads {self.read:.0f} GB/s"
+            f"bf16 {self.half:.0f}, 8 bits {self.eight:.0f}, reads {self.read:.0f} GB/s"
         )
 
 
@@ -130,8 +132,12 @@ def roofline() -> Roofline:
     torch.set_float32_matmul_precision(PRECISION)
     half_a, half_b = a.bfloat16(), b.bfloat16()
     half = operations / _shortest(lambda: half_a @ half_b) / 1e9
-    much = torch.ones(64 << 20)  # 256 MB: more than caches hold
-    return Roofline(rates[PRECISION], rates["medium"], half, read=much.numel() * 4 / _shortest(much.sum) / 1e9)
+    eight_a, eight_b = a.char(), b.char()
+    eight = operations / _shortest(lambda: torch._int_mm(eight_a, eight_b)) / 1e9
+    much = torch.ones(64 << 10, 1 << 10)  # 256 MB: more than caches hold
+    line = torch.ones(1 << 10)
+    read = much.numel() * 4 / min(_shortest(much.sum), _shortest(lambda: much @ line)) / 1e9
+    return Roofline(rates[PRECISION], rates["medium"], half, eight, read)
 
 
 def _shortest(work: Callable[[], Any]) -> float:

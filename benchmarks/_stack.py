@@ -61,7 +61,7 @@ def restart_worker(drill: Drill, cores: int = 0, **settings: object) -> None:
 def wait_for_worker(drill: Drill) -> None:
     """The stack's own worker runs and polls."""
     seen = "SELECT 1 FROM jobs_worker WHERE pid = %s AND ended_at IS NULL"
-    drill.wait(lambda: drill.rows(seen, worker(drill)) != [], "the worker", 120)
+    drill.wait(lambda: drill.rows(seen, worker(drill)) != [], "the worker", 600)
 
 
 def worker(drill: Drill) -> int:
@@ -80,6 +80,33 @@ def engines(pid: int) -> list[psutil.Process]:
     except psutil.NoSuchProcess:
         pass
     return found
+
+
+def processor_seconds(drill: Drill) -> dict[str, float]:
+    """Of each part of the stack so far, its children included, those of the worker that are engines apart. Parts that
+    were restarted begin at 0."""
+    found = {"engines": sum(_seconds(child) for child in engines(worker(drill)))}
+    for name, service in drill.stack.supervisor.services.items():
+        if service.process is not None:
+            tree = [psutil.Process(service.process.pid)]
+            tree += [child for child in tree[0].children(recursive=True) if "worker.engine.child" not in _words(child)]
+            found[name] = sum(_seconds(process) for process in tree)
+    return found
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def at_work(pid: int) -> list[str]:

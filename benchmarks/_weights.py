@@ -36,21 +36,30 @@ def dimensions(size: str) -> ModelDimensions:
     return ModelDimensions(mels, 1500, width, heads, encoder, vocabulary, 448, width, heads, decoder)
 
 
-def bound_seconds(size: str, limits: Roofline, tokens: int, batch: int) -> float:
-    """A window at the measured rates: products in bf16; for each token the int8 weights once a batch and the bf16 keys
-    and values of the sound. Sums of performance over dimensions, nothing overlaps."""
+def bound_seconds(size: str, limits: Roofline, tokens: int, batch: int, *, exact: bool = False) -> float:
+    """A window at the measured rates, nothing overlaps: products with weights in 8 bits, attention in fp32; for each
+    token the weights read once a batch, and the keys and values of the sound, in 8 bits. `exact`: all in fp32."""
     d = dimensions(size)
     width, positions, layers, mels = int(d.n_audio_state), int(d.n_audio_ctx), int(d.n_text_layer), int(d.n_mels)
-    rows = (
-        positions * (24 * width**2 + 4 * positions * width) * int(d.n_audio_layer)
-    )  # 12 width^2 weights, two operations
+    products = positions * 24 * width**2 * int(d.n_audio_layer)  # 12 width^2 weights, two operations
     convolutions = 2 * 3 * width * (2 * positions * mels + positions * width)
     keys = layers * positions * 4 * width**2
+    attention = positions * 4 * positions * width * int(d.n_audio_layer)
     weights = layers * 14 * width**2 + int(d.n_vocab) * width
-    token_operations = 2 * weights + layers * 4 * positions * width
-    token_bytes = weights / batch + layers * 2 * positions * width * 2
-    a_token = max(token_operations / (limits.half * 1e9), token_bytes / (limits.read * 1e9))
-    return (rows + convolutions + keys) / (max(limits.half, limits.exact) * 1e9) + tokens * a_token
+    whole, each = max(limits.exact, limits.medium) * 1e9, limits.eight * 1e9
+    each = whole if exact else each
+    token_seconds = 2 * weights / each + layers * 4 * positions * width / whole
+    token_bytes = (weights / batch + layers * 2 * positions * width) * (4 if exact else 1)
+    a_token = max(token_seconds, token_bytes / (limits.read * 1e9))
+    return (products + convolutions + keys) / each + attention / whole + tokens * a_token
+
+
+def bound(seconds: float, ours: float, openai: float, goal: float) -> str:
+    """What these rates allow at most, as a line: a goal beyond it is out of reach on this machine."""
+    return (
+        f"bound by the rates above: {seconds:.3f} s a window, {openai / seconds:.2f}x openai at most (goal {goal:g}); "
+        f"ours is at {seconds / ours:.0%} of it"
+    )
 
 
 def cache() -> Path:

@@ -40,10 +40,10 @@ WITH made AS (
          false, now() - n * interval '1 hour'
   FROM accounts_user u, generate_series(1, %s) n WHERE u.id BETWEEN %s AND %s RETURNING id, title, created_at
 ), runs AS (
-  INSERT INTO jobs_run (id, job_id, number, state, stage, options, model, model_sha256, language, reason, detail,
-                        warnings, restarts, created_at)
+  INSERT INTO jobs_run (id, job_id, number, state, stage, options, model, model_sha256, mode, language, reason,
+                        detail, warnings, restarts, created_at)
   SELECT gen_random_uuid(), id, 1, CASE title WHEN 'talk 1.mp3' THEN 'running' WHEN 'talk 2.mp3' THEN 'queued'
-         ELSE 'succeeded' END, 'transcribing', '{}', 'demo', '', 'en', '', '', '[]', 0, created_at
+         ELSE 'succeeded' END, 'transcribing', '{}', 'demo', '', '', 'en', '', '', '[]', 0, created_at
   FROM made RETURNING id, job_id
 ) SELECT count(*) FROM runs
 """

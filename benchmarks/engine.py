@@ -58,11 +58,11 @@ def measured(size: str, rounds: int, only: list[str] | None, limits: _race.Roofl
         ["", "speed", "CPU s", "median", "wall s", "windows as openai"],
         [[*row, windows] for row, windows in zip(rows, alike, strict=True)],
     )
-    bound = _weights.bound_seconds(size, limits, _engine.TOKENS, _engine.BATCH)
-    print(f"bound by the rates above: {bound:.3f} s a window")
     if FAST not in times or INT8 not in times:
         return []
-    print(f"ours, fast: {bound / (times[FAST].best / _engine.WINDOWS):.0%} of the bound")
+    least = _weights.bound_seconds(size, limits, _engine.TOKENS, _engine.BATCH)
+    ours, openai = (times[name].best / _engine.WINDOWS for name in (FAST, OPENAI))
+    print(_weights.bound(least, ours, openai, GOALS[size]))
     return [
         Goal(f"{size}: fast against openai", times[OPENAI].best / times[FAST].best, GOALS[size]),
         Goal(f"{size}: fast against CTranslate2 int8", times[INT8].best / times[FAST].best, CTRANSLATE_GOAL),

@@ -18,13 +18,14 @@ def main() -> int:
 
     chosen = arguments(__doc__)
     place("torch", "openai-whisper")
-    print(_race.roofline())
-    goals = [goal for size in chosen.sizes for goal in measured(size, chosen.rounds)]
+    limits = _race.roofline()
+    print(limits)
+    goals = [goal for size in chosen.sizes for goal in measured(size, chosen.rounds, limits)]
     print(_race.peak_memory())
     return verdict(goals)
 
 
-def measured(size: str, rounds: int) -> list[Goal]:
+def measured(size: str, rounds: int, limits: _race.Roofline) -> list[Goal]:
     from benchmarks import _engine, _peers, _weights
 
     checkpoint = _weights.random_checkpoint(size)
@@ -46,6 +47,9 @@ def measured(size: str, rounds: int) -> list[Goal]:
         f"\n{size}: {_engine.WINDOWS} windows x {_engine.TOKENS} tokens, best of {rounds} rounds, CPU seconds a window"
     )
     table(["", "speed", "CPU s", "median", "wall s"], _race.rows(times, _engine.WINDOWS, OPENAI))
+    least = _weights.bound_seconds(size, limits, _engine.TOKENS, _engine.BATCH, exact=True)
+    spent, theirs = (times[name].best / _engine.WINDOWS for name in (OURS, OPENAI))
+    print(_weights.bound(least, spent, theirs, GOAL))
     return [
         Goal(f"{size}: exact against openai", times[OPENAI].best / times[OURS].best, GOAL),
         Goal(f"{size}: % of tokens identical", 100 * identical, 100),

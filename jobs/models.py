@@ -128,6 +128,8 @@ class Run(models.Model):
     options = models.JSONField(_("options"), default=dict)
     model = models.CharField(_("model"), max_length=100)
     model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    # how the engine that heard it first computes, `worker.engine.base.MODES`; empty: nothing heard, or an older run
+    mode = models.CharField(_("mode of the engine"), max_length=10, blank=True)
     # decided for this run, by the person or by the vote
     language = models.CharField(_("language"), max_length=8, blank=True)
     # of the vote, 0..1; null where the person chose
@@ -266,6 +268,7 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField(_("process"))
     model = models.CharField(_("model"), max_length=100)
     model_sha256 = models.CharField(_("SHA-256 of the model"), max_length=64, blank=True)
+    mode = models.CharField(_("mode of the engine"), max_length=10, blank=True)  # as in Run
     english_only = models.BooleanField(_("English only"), default=False)  # of the checkpoint it loaded
     translates = models.BooleanField(_("translates"), default=True)  # into English
     device = models.CharField(_("device"), max_length=40)

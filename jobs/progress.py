@@ -15,6 +15,7 @@ from django.utils import timezone
 from jobs.models import Run, RunEvent, Window
 from jobs.services.begin import TRANSCRIBING
 from jobs.services.offers import live
+from jobs.services.options import stored_options, work_of
 from jobs.services.turns import Turns
 from jobs.states import RunState
 
@@ -79,22 +80,29 @@ def _of_working(runs: list[Run], now: datetime) -> dict[UUID, Progress]:
     nothing = Heard(0.0, 0.0, 0.0, 0, 0)
     return {
         run.pk: _of_one(
-            heard.get(run.pk, nothing), began.get(run.pk), offered.get(run.model), sharing.get(run.model, 1), now
+            heard.get(run.pk, nothing),
+            began.get(run.pk),
+            offered.get(run.model),
+            stored_options(run.options).beam,
+            sharing.get(run.model, 1),
+            now,
         )
         for run in runs
     }
 
 
-def _of_one(heard: "Heard", began: datetime | None, offered: "Offered | None", sharing: int, now: datetime) -> Progress:
+def _of_one(
+    heard: "Heard", began: datetime | None, offered: "Offered | None", beam: int, sharing: int, now: datetime
+) -> Progress:
     if offered is None:
         return Progress(done=heard.done, total=heard.total, stalled=True)
-    speed = pace(heard.lately, began, now) or offered.speed(heard.spans_left, sharing)
+    speed = pace(heard.lately, began, now) or offered.speed(heard.spans_left, beam, sharing)
     left = time_left(heard.done, heard.total, speed)
     return Progress(
         done=heard.done,
         total=heard.total,
         left=left,
-        work=time_left(0.0, heard.total, offered.speed(heard.spans)),
+        work=time_left(0.0, heard.total, offered.speed(heard.spans, beam)),
         finish=None if left is None else now + timedelta(seconds=left),
     )
 
@@ -118,12 +126,13 @@ class Offered:
     slots: int | None
     together: float | None
 
-    def speed(self, spans: int, sharing: int = 1) -> float | None:
-        """For one of `sharing` runs that has so many spans: each keeps one slot busy at a time."""
+    def speed(self, spans: int, beam: int, sharing: int = 1) -> float | None:
+        """For one of `sharing` runs that has so many spans: each keeps one slot busy at a time. What workers say of
+        their speed is that of one hypothesis; the run follows `beam`."""
         if not self.slots or self.together is None:
             return None
         slots = min(self.slots / sharing, max(1, spans))
-        return self.together * slots / self.slots
+        return self.together * slots / self.slots / work_of(beam)
 
 
 def _of_queued(runs: list[Run], now: datetime) -> dict[UUID, Progress]:

@@ -37,3 +37,27 @@ def test_an_operator_finds_cancels_and_deletes(
     expect(page.locator(".messagelist")).to_contain_text("was deleted successfully")
     assert list(Job.objects.all()) == [job]
     assert (job.path.exists(), other.folder.exists()) == (True, False)
+
+
+def test_why_it_is_slow_is_read_again_by_itself(
+    page: Page, alice: User, bob: User, make_job: Callable[..., Job], stored: Path, settings: Any
+) -> None:
+    settings.MEDIA_ROOT = stored
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    page.clock.install()  # its ten seconds pass when this test says so
+    page.goto("/admin/")
+    page.get_by_role("link", name="Why is it slow?").click()
+    expect(page.locator(".answer")).to_have_text("No worker is alive: start one with `manage.py worker`.")
+    make_job(bob)
+    page.clock.run_for(10_000)
+    expect(page.locator(".answer")).to_contain_text("1 recording waits for it.")
+    page.get_by_role("link", name="Look again").focus()  # nobody loses what they are about to follow
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("link", name="Look again")).to_be_focused()
+    assert asked == []
+    page.context.clear_cookies()
+    page.evaluate("() => document.activeElement.blur()")
+    page.clock.run_for(10_000)
+    page.wait_for_url("**/sign-in/**")

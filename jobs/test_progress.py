@@ -104,6 +104,15 @@ def test_work_and_finish_are_those_of_the_live_workers(alice: User, make_job: Ma
     assert progress_of([run], NOW)[run.pk].work == 240  # a single part keeps a single slot busy
 
 
+def test_more_hypotheses_take_longer(alice: User, make_job: Make) -> None:
+    """What workers say of their speed is that of one."""
+    run = run_of(make_job(alice, state="running", options={"beam": 5}))
+    plan(run, done=0, total=4)
+    worker(speed=10)
+    found = progress_of([run], NOW)[run.pk]
+    assert found.work == found.left == pytest.approx(12 * 1.6)
+
+
 def test_what_is_not_planned_has_no_estimate(alice: User, make_job: Make) -> None:
     run = run_of(make_job(alice, state="running"))
     worker(speed=5)

@@ -33,7 +33,7 @@ def serve_pages(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def pages_server(serve_pages: Serve) -> Server:
-    return serve_pages()
+    return serve_pages(RETENTION_DAYS="30")  # so that pages show all that they can
 
 
 @pytest.fixture

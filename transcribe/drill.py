@@ -131,18 +131,20 @@ class Drill:
     def wait_for_windows(self, job: str, count: int, seconds: float = 300) -> None:
         self.wait(lambda: self.done_windows(job) >= count, f"{count} windows of {job}", seconds)
 
-    def wait_for_end(self, job: str, seconds: float = 600) -> tuple[str, str]:
+    def wait_for_end(self, job: str, seconds: float = 600, look: float = LOOK_SECONDS) -> tuple[str, str]:
         """State and reason, once final."""
-        self.wait(lambda: self.run(job)[0] in ("succeeded", "failed", "cancelled"), f"the end of {job}", seconds)
+        ends = ("succeeded", "failed", "cancelled")
+        self.wait(lambda: self.run(job)[0] in ends, f"the end of {job}", seconds, look)
         return self.run(job)
 
-    def wait(self, happened: Callable[[], bool], what: str, seconds: float) -> None:
-        """Until `happened`. Raises TimeoutError that says what was waited for."""
+    def wait(self, happened: Callable[[], bool], what: str, seconds: float, look: float = LOOK_SECONDS) -> None:
+        """Until `happened`. Raises TimeoutError that says what was waited for. `look`: seconds between two looks, each
+        of which is a new connection to Postgres: five a second are felt where processor time is measured."""
         deadline = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(look)
 
     def _csrf(self) -> str:
         page = self.get("/upload")

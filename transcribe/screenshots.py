@@ -136,11 +136,12 @@ def recording(
 
     now = timezone.now()
     job = Job.objects.create(owner=owner, title=title, size=(minutes or 2) * 960_000, sha256="0" * 64)
+    rested = None if state in ("queued", "running") else now - timedelta(days=26)  # where retention is on: soon gone
     stage = "transcribing" if state == "running" else ""
     run = Run.objects.create(job=job, number=1, model="small", model_sha256="9ecf779972d90ba4", state=state, **fields)
     Run.objects.filter(pk=run.pk).update(stage=stage, language="en" if heard else "")
     Run.objects.filter(pk=run.pk).update(language_probability=0.98 if heard else None)
-    Job.objects.filter(pk=job.pk).update(current_run=run, duration=minutes * 60 if minutes else None)
+    Job.objects.filter(pk=job.pk).update(current_run=run, duration=minutes * 60 if minutes else None, idle_since=rested)
     moves = [("queued", ""), ("running", "preparing"), ("running", "listening"), ("running", "transcribing")]
     moves = moves[: 4 if heard else 1] + ([(state, "")] if state not in ("queued", "running") else [])
     for index, (moved, entered) in enumerate(moves):

@@ -129,7 +129,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A database host that vanishes without a word is noticed: the system's own limits are hours, and heartbeats wait too.
 SILENCE_LIMITS = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
-# So is a process that stands still in a transaction: others wait for its locks. 0: never ended.
+# So is a process that stands still in a transaction: others wait for its locks. 0: nothing is told to Postgres.
 DATABASE_TRANSACTION_SECONDS = env.number("DATABASE_TRANSACTION_SECONDS", 30)
 
 
@@ -137,7 +137,8 @@ def _database(url: str) -> dict[str, object]:
     """DATABASE_URL as Django wants it; `?host=` may name the folder of a Unix socket."""
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    still = f"-c idle_in_transaction_session_timeout={DATABASE_TRANSACTION_SECONDS}s"
+    seconds = DATABASE_TRANSACTION_SECONDS
+    still = {"options": f"-c idle_in_transaction_session_timeout={seconds}s"} if seconds else {}
     return {
         "ENGINE": "transcribe.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -146,7 +147,7 @@ def _database(url: str) -> dict[str, object]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, "options": still, **SILENCE_LIMITS, **query},
+        "OPTIONS": {"connect_timeout": 5, **still, **SILENCE_LIMITS, **query},
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from transcribe.embedded.temporal import SETTINGS
 
@@ -145,6 +146,17 @@ def test_a_program_gets_its_secrets_or_does_not_start(tmp_path: Path) -> None:
     assert run(tmp_path / "here").stdout == "[two words $HOME]\n"
     missing = run(tmp_path / "missing")
     assert (missing.returncode != 0, missing.stdout) == (True, "")
+
+
+def test_the_virus_scanner_is_where_the_page_says_and_takes_what_may_be_uploaded() -> None:
+    lines = (ROOT / "deploy" / "clamav" / "clamd.conf").read_text().splitlines()
+    said = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    assert f"CLAMD_ADDRESS=clamav:{said['TCPSocket']}\n" in (ROOT / "docs" / "operating.md").read_text()
+    assert set(SERVICES["clamav"]["networks"]) & set(SERVICES["worker"]["networks"])
+    for limit in ("StreamMaxLength", "MaxFileSize", "MaxScanSize"):
+        assert int(said[limit].removesuffix("M")) << 20 > settings.UPLOAD_LIMIT_BYTES
+    assert int(said["MaxScanTime"]) / 1000 < settings.CLAMD_SILENCE_SECONDS
+    assert said["AlertExceedsMax"] == "yes"
 
 
 def test_both_temporal_servers_are_told_the_same() -> None:

@@ -157,6 +157,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.LISTENING)
             decode_samples(run, watch)
+            self._check_engine(run)
             pieces = spread([_piece(w) for w in run.windows.to_hear()])
             with self.pool.slot(watch.poll) as slot:
                 warm(slot, watch)
@@ -171,7 +172,7 @@ class Activities:
         with self.presence.working(run.pk):
             watch = self._enter(run, begin.TRANSCRIBING, f"part {ref.span + 1}")
             decode_samples(run, watch)
-            self._check_weights(run)
+            self._check_engine(run)
             with self.pool.slot(watch.poll) as slot:
                 while left := windows.batches_left(run.pk, ref.span):
                     watch.leave_at_shutdown()
@@ -212,12 +213,18 @@ class Activities:
         self._enter(run, stage)
         return True
 
-    def _check_weights(self, run: Run) -> None:
-        """One run is heard by one set of weights, whatever happens to the file behind the model's name."""
-        loaded = self.pool.loaded.sha256
-        if run.model_sha256 and run.model_sha256 != loaded:
+    def _check_engine(self, run: Run) -> None:
+        """One run is heard by one set of weights, in one mode, whatever happens to the file behind the model's name and
+        to ENGINE_MODE."""
+        loaded = self.pool.loaded
+        if plan.store_engine(run.pk, loaded.sha256, loaded.mode):
+            return
+        run.refresh_from_db(fields=["model_sha256"])
+        if run.model_sha256 != loaded.sha256:
             raise refused("model_changed", "The model was replaced while this recording was transcribed. Run it again.")
-        plan.store_model_hash(run.pk, loaded)
+        raise refused(
+            "mode_changed", "The speech engine was set differently while this recording was transcribed. Run it again."
+        )
 
     def _hear_batch(self, run: Run, slot: Slot, batch: Sequence[Window], watch: Watch, *, last: bool) -> None:
         options = options_of(run)

@@ -24,7 +24,6 @@ SPAN_SECONDS = (300.0, 600.0)  # at least, unless a long pause comes between or 
 # still has minutes to hear when the others are done. Two slots were 1.6 times as fast as one for 20 minutes without.
 SHARE_OF_REST = 1 / 4
 WINDOW_SECONDS, BATCH_SECONDS, LARGEST_BATCH = 30.0, 15.0, 8
-A_BEAM = 0.15  # of a window's time, for each hypothesis after the first
 VOTING_WINDOWS = 6  # spread over the recording: its first minute may be music, silence or the other language
 
 Run = tuple[int, int]  # from this frame up to, not including, that one
@@ -59,13 +58,8 @@ def plan(
     return _group([(start, end) for start, end in bounds if start < end], windows_per_batch)
 
 
-def windows_per_batch(speed: float, beam: int = 1) -> int:
-    """How many full windows an engine of this speed (audio seconds a second) hears in 15 s: 1, 2, 4 or 8.
-
-    The speed is that of one hypothesis; with `beam` of them the whole window, encoder and all, took 1.1 times as long
-    for 2 and 1.5 to 1.65 times for 5 (base dimensions, 8 windows, 60 and 100 tokens, one thread, 8-bit weights).
-    """
-    speed /= 1 + (beam - 1) * A_BEAM
+def windows_per_batch(speed: float) -> int:
+    """How many full windows an engine of this speed (audio seconds a second) hears in 15 s: 1, 2, 4 or 8."""
     size = 1
     while size < LARGEST_BATCH and 2 * size * WINDOW_SECONDS <= BATCH_SECONDS * speed:
         size *= 2

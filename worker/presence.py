@@ -115,6 +115,7 @@ def _row(model: Offered) -> Worker:
         pid=os.getpid(),
         model=model.loaded.model,
         model_sha256=model.loaded.sha256,
+        mode=model.loaded.mode,
         english_only=model.loaded.english_only,
         translates=model.loaded.translates,
         device=model.loaded.device,

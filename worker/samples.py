@@ -15,7 +15,7 @@ from django.conf import settings
 from jobs.failpoints import Point, reach
 from jobs.models import Run
 from jobs.services.files import remove_samples
-from jobs.services.options import stored_options
+from jobs.services.options import stored_options, work_of
 from jobs.services.plan import PlannedWindow, store_plan
 from jobs.services.renditions import store_facts
 from worker import media
@@ -56,7 +56,7 @@ def plan_windows(run: Run, prepared: Prepared, *, speed: float, notes: Sequence[
         return
     probabilities = np.fromfile(prepared.speech, dtype=np.uint8)
     part = None if run.span_start is None or run.span_end is None else (run.span_start, run.span_end)
-    together = windows_per_batch(speed, stored_options(run.options).beam)
+    together = windows_per_batch(speed / work_of(stored_options(run.options).beam))
     cut = plan(probabilities, prepared.decoded.duration, together, part)
     found = prepared.decoded
     store_facts(run.job_id, container=found.container, codec=found.codec, picture=found.picture)

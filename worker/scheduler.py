@@ -34,7 +34,7 @@ from jobs.services.sweep import sweep
 from jobs.services.turns import Turns, under_way
 from jobs.states import RunState
 from worker import contract
-from worker.presence import live_workers
+from worker.presence import live_workers, offered_speed
 from worker.wake import Wake
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ SWEEP_SECONDS = 3600.0
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
 AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
+QUICK = 30.0  # seconds of sound heard in a second: five minutes in ten seconds
 WORKER_ROWS_KEPT = timedelta(days=1)
 
 
@@ -113,7 +114,7 @@ class Scheduler:
             run_id=str(run.pk),
             model=run.model,
             heartbeat_seconds=settings.HEARTBEAT_TIMEOUT_SECONDS,
-            spans_at_once=max(1, slots.get(run.model, 1)),
+            spans_at_once=await self._in_thread(spans_at_once, run.model, slots.get(run.model, 1)),
         )
         reach(Point.BEFORE_WORKFLOW)
         # Already started: it ran and closed; if its run is still open, repair sees to it.
@@ -135,13 +136,13 @@ class Scheduler:
         changed = {model for model, count in slots.items() if count != self._told.get(model)}
         for run in await self._in_thread(_open_runs) if changed else []:
             if run.model in changed:
-                await self._tell(run, slots[run.model])
+                await self._tell(run, await self._in_thread(spans_at_once, run.model, slots[run.model]))
         self._told = slots
 
-    async def _tell(self, run: Run, slots: int) -> None:
+    async def _tell(self, run: Run, spans: int) -> None:
         try:
             handle = self._client.get_workflow_handle(run.workflow_id)
-            await handle.signal(contract.SLOTS, slots, rpc_timeout=RPC_TIMEOUT)
+            await handle.signal(contract.SLOTS, spans, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:  # it has ended; if its run has not, repair sees to it
                 raise
@@ -159,7 +160,7 @@ class Scheduler:
         try:
             await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
         except AWAY as error:
-            logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error))
+            logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error), extra={"run": str(run.pk)})
 
     async def _repair(self) -> None:
         for run in await self._in_thread(_open_runs):
@@ -169,7 +170,7 @@ class Scheduler:
             if run.restarts >= admission.RESTARTS_ALLOWED:
                 await self._in_thread(_give_up, run.pk)
                 continue
-            logger.warning("run %s: %s; starting another workflow", run.pk, gone)
+            logger.warning("run %s: %s; starting another workflow", run.pk, gone, extra={"run": str(run.pk)})
             # Started first and counted after: Temporal may go away between, and a chance that was counted and never
             # taken would look like a second loss.
             run.restarts += 1
@@ -235,6 +236,12 @@ def _may_act() -> bool:
 def _slots() -> dict[str, int]:
     """Engine slots of the live workers by model."""
     return dict(live_workers().order_by().values_list("model").annotate(Sum("slots")))
+
+
+def spans_at_once(model: str, slots: int) -> int:
+    """Spans of a run that Temporal holds: one for each slot. Where a span takes seconds one more, so that the next is
+    there when a slot comes free; where it takes minutes that would only make other people's runs wait for it."""
+    return max(1, slots) + (offered_speed(model) >= QUICK)
 
 
 def _disk_has_room() -> bool:

@@ -1,6 +1,7 @@
 """The protocol, with the real clamd under the configuration of compose.yml, and with one that lies."""
 
 import io
+import select
 import socket
 import struct
 import time
@@ -31,6 +32,10 @@ def started(folder: Path, **changed: str) -> Iterator[Clamd]:
 def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
     with started(tmp_path_factory.mktemp("scanner")) as server:
         yield server
+
+
+class Stop(Exception):
+    """Of `poll`."""
 
 
 def ask(content: bytes, address: str, silence: float = 30.0, poll: Callable[[], object] = lambda: None) -> str | None:
@@ -115,11 +120,16 @@ def call_a_part_clean(link: socket.socket) -> None:
 
 
 def hang_at_once(link: socket.socket) -> None:
-    link.settimeout(20)
-    while True:  # until the client gives up; nothing is taken from the buffer
-        time.sleep(0.05)
-        if not link.recv(1, socket.MSG_PEEK):
-            return
+    """Nothing is taken from the buffer, until the client gives up."""
+    ends = select.poll()
+    ends.register(link, select.POLLRDHUP)
+    ends.poll(20_000)
+
+
+def refuse_early(link: socket.socket) -> None:
+    _exactly(link, 1000)
+    link.sendall(b"INSTREAM size limit exceeded. ERROR\0")
+    hang_at_once(link)
 
 
 def hang_after_all_of_it(link: socket.socket) -> None:
@@ -157,6 +167,17 @@ def test_its_refusals(answer: bytes) -> None:
         ask(b"sound", address)
 
 
+def test_a_refusal_is_heard_while_bytes_are_left_to_send() -> None:
+    looks = iter(range(8, -1, -1))  # about one a second
+
+    def soon() -> None:
+        if not next(looks):
+            raise Stop
+
+    with lying(refuse_early) as address, pytest.raises(ScanRefused):
+        ask(bytes(64 << 20), address, poll=soon)
+
+
 def test_found_only_after_the_last_byte() -> None:
     held = list[int]()
 
@@ -169,10 +190,6 @@ def test_found_only_after_the_last_byte() -> None:
     with lying(found) as address:
         assert ask(bytes(3 * PIECE + 7), address) == "Bad._b_Name_/b_"
     assert held == [3 * PIECE + 7]
-
-
-class Stop(Exception):
-    """Of `poll`."""
 
 
 @pytest.mark.parametrize("lie", [hang_at_once, hang_after_all_of_it])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jobs.services.options import work_of
 from worker.plan import FRAME_SECONDS, MARGIN, Window, find_speech, plan, spread, windows_per_batch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,7 +127,7 @@ def test_a_batch_takes_at_most_fifteen_seconds(speed: float, size: int) -> None:
 
 @pytest.mark.parametrize(("speed", "beam", "size"), [(8, 1, 4), (8, 2, 2), (16, 5, 4), (26, 5, 8), (26, 8, 4)])
 def test_more_hypotheses_make_smaller_batches(speed: float, beam: int, size: int) -> None:
-    assert windows_per_batch(speed, beam) == size
+    assert windows_per_batch(speed / work_of(beam)) == size
 
 
 def test_two_slots_share_twenty_minutes() -> None:

@@ -15,7 +15,7 @@ from accounts.models import User
 from jobs.models import Job, Run, Worker
 from jobs.progress import NO_MODEL, progress_of
 from jobs.services.cancel import cancel
-from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit
+from worker.scheduler import LOCK_KEY, Scheduler, _may_act, runs_to_admit, spans_at_once
 from worker.wake import Wake
 
 MakeJob = Callable[..., Job]
@@ -109,6 +109,14 @@ def test_a_full_disk_admits_nothing(alice: User, make_job: MakeJob, settings: An
     make_job(alice)
     settings.DISK_RESERVE_BYTES = 1 << 60
     assert runs_to_admit() == []
+
+
+@pytest.mark.parametrize(("speeds", "spans"), [((), 2), ((17.0,), 2), ((400.0,), 3), ((400.0, 17.0), 2)])
+@pytest.mark.django_db
+def test_where_spans_take_seconds_one_more_is_held(speeds: tuple[float, ...], spans: int) -> None:
+    for speed in speeds:
+        a_worker(speed=speed)
+    assert spans_at_once("demo", 2) == spans
 
 
 class Drive:

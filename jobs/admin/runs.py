@@ -23,7 +23,7 @@ class RunAdmin(OptionedAdmin):
     search_fields = ("id__startswith", "job__id__startswith", "job__owner__username", "=reason")
     fields = (
         "id", "job", "number", ("parent", "heard_part"), "state_word", "stage", "cause", "reason", "model",
-        "model_sha256", "options", "language", "language_probability", "warnings", "restarts", "created_at",
+        "model_sha256", "mode", "options", "language", "language_probability", "warnings", "restarts", "created_at",
         "admitted_at", "started_at", "finished_at", "history",
     )  # fmt: skip
     readonly_fields = (*flatten(fields), "chosen")

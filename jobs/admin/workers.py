@@ -14,7 +14,19 @@ from jobs.services.offers import WORKER_LIVES
 
 @admin.register(Worker)
 class WorkerAdmin(EvidenceAdmin):
-    list_display = ("host", "pid", "lives", "model", "device", "slots", "speed", "under_way", "started_at", "seen_at")
+    list_display = (
+        "host",
+        "pid",
+        "lives",
+        "model",
+        "mode",
+        "device",
+        "slots",
+        "speed",
+        "under_way",
+        "started_at",
+        "seen_at",
+    )
     list_filter = ("model", "device")
     ordering = ("-seen_at",)
     search_fields = ("host",)

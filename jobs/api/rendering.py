@@ -94,7 +94,7 @@ def report_out(run: Run) -> ReportOut:
     made = run.report or {"counts": {}, "entries": [], "more": 0}
     entries = [EntryOut(**entry) for entry in made["entries"]]
     known = {"counts": made["counts"], "entries": entries, "more": made["more"]}
-    return ReportOut(run=run.number, made=run.report is not None, **known)
+    return ReportOut(run=run.number, mode=run.mode or None, made=run.report is not None, **known)
 
 
 def _part_out(run: Run) -> PartOut | None:
@@ -110,6 +110,7 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "state": RunState(run.state),
         "stage": run.stage or None,
         "model": run.model,
+        "mode": run.mode or None,
         "task": run.task,
         "language": run.language or None,
         "text_language": run.text_language or None,

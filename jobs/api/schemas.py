@@ -73,6 +73,10 @@ class RunOut(BaseModel):
     state: RunState
     stage: str | None = Field(description="What a running run is doing.", examples=["transcribing"])
     model: str = Field(examples=["base"])
+    mode: str | None = Field(
+        description="How it was heard: `fast`, or `exact` as openai-whisper; null: not yet, or not known.",
+        examples=["fast"],
+    )
     task: Task
     language: str | None = Field(description="The spoken one, chosen or heard.", examples=["de"])
     text_language: str | None = Field(description="`en` after a translation.", examples=["de"])
@@ -182,6 +186,7 @@ class ReportOut(BaseModel):
     """What stands out in the text of a run. Made at its end: before, and in older runs, there is nothing in it."""
 
     run: int = Field(description="Number of the run.")
+    mode: str | None = Field(description="As in the run.", examples=["fast"])
     made: bool
     counts: dict[str, int] = Field(examples=[{"low_confidence": 1}])
     entries: list[EntryOut] = Field(description="In the order of time, at most 200.")

@@ -34,6 +34,7 @@ def _run(run: Run) -> dict[str, Any]:
         "state": run.state,
         "model": run.model,
         "model_sha256": run.model_sha256,
+        "mode": run.mode or None,
         "task": run.task,
         "language": run.language or None,
         "text_language": run.text_language or None,

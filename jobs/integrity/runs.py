@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from jobs.integrity.checks import Check, Keys
@@ -38,6 +38,12 @@ def numbers_with_gaps(keys: Keys) -> Iterable[UUID]:
 def two_open(keys: Keys) -> Iterable[UUID]:
     runs = Run.objects.filter(job__in=keys, state__in=OPEN).order_by().values("job").annotate(n=Count("pk"))
     return runs.filter(n__gt=1).values_list("job", flat=True)
+
+
+def never_rests(keys: Keys) -> Iterable[UUID]:
+    """Only that it was forgotten: of the rest retention is wary itself."""
+    open_runs = Run.objects.filter(job=OuterRef("pk"), state__in=OPEN)
+    return Job.objects.filter(~Exists(open_runs), pk__in=keys, idle_since=None).values_list("pk", flat=True)
 
 
 def wrong_times(keys: Keys) -> Iterable[UUID]:
@@ -102,6 +108,12 @@ OF_RECORDINGS = (
         "Two transcriptions of one recording are under way.",
         "Cancel the recording, run it again.",
         two_open,
+    ),
+    Check(
+        "rest",
+        "A recording does not say since when nothing is done with it, so no retention would ever delete it.",
+        AGAIN,
+        never_rests,
     ),
 )
 OF_RUNS = (

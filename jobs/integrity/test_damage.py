@@ -157,6 +157,7 @@ DAMAGE: dict[str, tuple[str, Callable[[World], object]]] = {
     "no run is current": ("current_run", update_job(current_run=None)),
     "a number was skipped": ("run_numbers", skipped_number),
     "two runs are under way": ("two_open", second_open),
+    "nothing says since when it rests": ("rest", update_job(idle_since=None)),
     "it ended and has no time of that": ("times", update_run(finished_at=None)),
     "it succeeded and never began": ("times", update_run(started_at=None)),
     "its last event tells another end": ("history", lambda w: RunEvent.objects.create(run=w.run, state="failed")),

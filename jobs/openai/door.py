@@ -81,7 +81,7 @@ class AudioDoor:
             store.check_size(length - FORM_BYTES)
         intake = Intake(Admission(user, length, _no_form_of_ours, self._read))
         job = await receive_form(body, reader, intake)
-        logger.info("Job %s was uploaded.", job.pk)
+        logger.info("Job %s was uploaded.", job.pk, extra={"job": str(job.pk)})
         return job, asked(intake.fields, self._task)
 
     def _read(self, fields: Mapping[str, str]) -> Options:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import models, transaction
 
 from jobs.live import announce
 from jobs.models import Job, Run, Window
@@ -54,6 +54,12 @@ def store_language(run_id: UUID, language: str, probability: float | None) -> bo
     return bool(updated)
 
 
-def store_model_hash(run_id: UUID, sha256: str) -> None:
-    """The hash of the weights that hear this run, for the record shown with it."""
-    Run.objects.filter(pk=run_id).update(model_sha256=sha256)
+def store_engine(run_id: UUID, sha256: str, mode: str) -> bool:
+    """The weights (by their hash) and the mode that hear this run. False: others have begun with it.
+
+    Only what is not known yet is written, so that of two workers who begin at once one learns of the other.
+    """
+    unknown = models.Q(model_sha256="") | models.Q(mode="")
+    agree = models.Q(model_sha256__in=["", sha256], mode__in=["", mode])
+    Run.objects.filter(unknown, agree, pk=run_id).update(model_sha256=sha256, mode=mode)
+    return Run.objects.filter(pk=run_id, model_sha256=sha256, mode=mode).exists()

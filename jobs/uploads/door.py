@@ -53,7 +53,7 @@ class UploadDoor:
             logger.exception("An upload failed.")
             sorry = Unavailable("The server cannot store recordings right now. Try again in a minute.")
             return await answers.refused(send, request, sorry, body)
-        logger.info("Job %s was uploaded.", job.pk)
+        logger.info("Job %s was uploaded.", job.pk, extra={"job": str(job.pk)})
         await answers.accepted(send, request, job, body)
 
     async def _take(self, scope: Scope, request: ASGIRequest, body: Body) -> Job:

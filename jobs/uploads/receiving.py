@@ -57,7 +57,7 @@ async def settle(writer: Writer) -> Upload:
     """`resume.settle` in a thread."""
     upload = await in_thread(resume.settle, writer)
     if upload.job_id is not None:
-        logger.info("Job %s was uploaded.", upload.job_id)
+        logger.info("Job %s was uploaded.", upload.job_id, extra={"job": str(upload.job_id)})
     return upload
 
 

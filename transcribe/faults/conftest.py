@@ -8,7 +8,7 @@ import pytest
 
 from transcribe.drill import Drill, long_recording
 from transcribe.embedded import places
-from transcribe.faults.disks import RECORDINGS, ROWS, mount, unmount
+from transcribe.faults.disks import RECORDINGS, ROWS, apart, mount, unmount
 
 MINUTES = 30
 SETTINGS = {
@@ -33,6 +33,7 @@ def drill(lines: list[str]) -> Iterator[Drill]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as after:
         for name, value in {**SETTINGS, "FAILPOINTS": str(folder / "failpoints")}.items():
             patch.setenv(name, value)
+        apart()
         for disk, size in ((data, ROWS), (data / "media", RECORDINGS)):
             if mount(disk, size):
                 after.callback(unmount, disk)

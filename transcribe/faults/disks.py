@@ -4,12 +4,19 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PIECE = 1 << 20
 ROWS, RECORDINGS = "1200m", "2g"  # of the database and Temporal; of the recordings
 NEEDED = "Only root may mount; that a full disk is said at upload is tested in jobs/uploads without one."
+
+
+def apart() -> None:
+    """From here on this process and its children see mounts of their own, which end with them, even killed."""
+    with suppress(OSError):  # who may not do this may not mount either
+        os.unshare(os.CLONE_NEWNS)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 def mount(folder: Path, size: str) -> bool:

@@ -36,6 +36,7 @@ class Watched:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LOG_FORMAT", "json")
             patch.setenv("LOG_LEVEL", "DEBUG")
+            patch.setenv("ENGINE_SLOTS", "1")  # one model to load
             patch.setenv("WORKER_METRICS_ADDRESS", self.pages[0])
             patch.setenv("TEMPORAL_METRICS_ADDRESS", self.pages[1])
             self.drill = Drill(places.scratch(), say=self.lines.append)
@@ -151,7 +152,9 @@ async def test_nothing_secret_is_anywhere_and_every_line_can_be_read(watched: Wa
     assert [
         line for line in lines if line.get("run") and line.get("job") and line.get("attempt") and line.get("worker")
     ]
-    requests = [line for line in map(json.loads, watched.of("web")) if line["logger"] == "transcribe.watching.requests"]
+    web = [json.loads(line) for line in watched.of("web")]
+    requests = [line for line in web if line["logger"] == "transcribe.watching.requests"]
     assert {line["route"] for line in requests} >= {"/sign-in/link/<str:uid>/<str:token>/", "unknown", "/api/v1/upload"}
     assert all(line["request_id"] for line in requests)
-    assert "uvicorn.error" in {json.loads(line)["logger"] for line in watched.of("web")}
+    assert "uvicorn.error" in {line["logger"] for line in web}
+    assert [line for line in web if line["message"].endswith("was uploaded.") and line["job"] and line["request_id"]]

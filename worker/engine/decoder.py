@@ -11,7 +11,8 @@ from torch.nn import functional
 from worker.engine.graph import FixedState
 from worker.engine.linear import gelu_
 from worker.engine.memory import Memory, State
-from worker.engine.weights import DecoderWeights, Layer
+from worker.engine.rounded import RoundedMemory
+from worker.engine.weights import DecoderWeights
 
 Heads = Sequence[tuple[int, int]]
 """(layer, head) pairs."""
@@ -47,14 +48,18 @@ class Decoder:
         """Features (rows, 1500, width) -> their keys and values. Row by row on a CPU, so that a row's do not depend on
         its neighbours."""
         rows, length, width = features.shape
-        shape, kind = (rows, self.heads, length, width // self.heads), self._weights.precision.memory
-        values = [torch.empty(shape, dtype=kind, device=self.device) for _ in self._weights.layers]
-        keys = [torch.empty_like(value).view(rows, self.heads, shape[3], length) for value in values]
-        for first in range(0, rows, rows if features.is_cuda else 1):
-            part = slice(first, rows if features.is_cuda else first + 1)
-            for layer, key, value in zip(self._weights.layers, keys, values, strict=True):
-                self._remember(layer, features[part], key[part], value[part])
-        return Memory([key.flatten(0, 1) for key in keys], [value.flatten(0, 1) for value in values], self.heads)
+        weights, at_once = self._weights, rows if features.is_cuda else 1
+        numbers = weights.precision.memory
+        kind = RoundedMemory if numbers == torch.uint8 else Memory
+        shape = (rows, self.heads, length, width // self.heads)
+        memory = kind.empty(len(weights.layers), shape, numbers, self.device)
+        for first in range(0, rows, at_once):
+            for number, layer in enumerate(weights.layers):
+                assert layer.cross is not None
+                made, seen = layer.cross.memory(features[first : first + at_once]).chunk(2, dim=-1)
+                for row, pair in enumerate(zip(made, seen, strict=True), start=first):
+                    memory.write(number, row, *pair)
+        return memory
 
     @torch.inference_mode()
     def begin(self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,)) -> tuple[State, Tensor]:
@@ -124,15 +129,6 @@ class Decoder:
 
     def _logits(self, x: Tensor) -> Tensor:
         return self._weights.vocabulary(self._weights.norm(x)).float()
-
-    def _remember(self, layer: Layer, features: Tensor, key: Tensor, value: Tensor) -> None:
-        """Rounded first, turned after: half the time of both at once on a CPU."""
-        assert layer.cross is not None
-        parts = layer.cross.memory(features).to(key.dtype)
-        rows, length, _ = features.shape
-        made, seen = parts.chunk(2, dim=-1)
-        key.copy_(made.transpose(1, 2).view(key.shape))
-        value.copy_(seen.view(rows, length, self.heads, -1).transpose(1, 2))
 
     def _state(self, memory: Memory) -> State:
         weights = self._weights

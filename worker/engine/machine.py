@@ -9,12 +9,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.engine.base import EXACT, FAST
+
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-# Times its file. Measured with small dimensions: 2.7 while it is packed for fast mode (1 of it is the file, mapped),
-# then 0.9, and 0.9 by calculation for the keys and values of a batch. Exact mode keeps 2.1 and 1.8, so fewer slots.
-MEMORY_FOR_A_MODEL = 3
+# Times its file: how much more base dimensions took than the demo model's, at most, until a batch of 8 was heard.
+# Measured: 2.7 in fast mode (while it is packed; 1 of it is the file, mapped), 4.5 in exact mode (with the batch).
+MEMORY_FOR_A_MODEL = {FAST: 3, EXACT: 5}
 MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
 CGROUP = Path("/sys/fs/cgroup")
 DEVICES = Path("/dev")
@@ -32,9 +34,9 @@ class Layout:
     threads: int
 
 
-def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int) -> int:
+def slots_on_cpu(cores: int, memory: int, checkpoint_bytes: int, mode: str = FAST) -> int:
     """At least one: whether a model really fits shows when it is loaded."""
-    return max(1, min(cores, memory // (checkpoint_bytes * MEMORY_FOR_A_MODEL + MEMORY_FOR_A_PROCESS)))
+    return max(1, min(cores, memory // (checkpoint_bytes * MEMORY_FOR_A_MODEL[mode] + MEMORY_FOR_A_PROCESS)))
 
 
 def has_gpu_files() -> bool:

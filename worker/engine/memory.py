@@ -1,6 +1,7 @@
 """What a decoder remembers: of the sound (`Memory`), and of the tokens so far (`State`)."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -15,6 +16,27 @@ class Memory:
         self.keys, self.values, self.heads = keys, values, heads
         self.order = list(range(len(keys[0]) // heads))
 
+    @classmethod
+    def empty(cls, layers: int, shape: tuple[int, int, int, int], kind: torch.dtype, device: torch.device) -> Self:
+        """To be written. `shape`: rows, heads, positions, 64."""
+        rows, heads, positions, depth = shape
+        keys = [cls._room(rows * heads, depth, positions, kind, device) for _ in range(layers)]
+        return cls(keys, [cls._room(rows * heads, positions, depth, kind, device) for _ in keys], heads)
+
+    @classmethod
+    def _room(cls, heads: int, lines: int, width: int, kind: torch.dtype, device: torch.device) -> Tensor:
+        return torch.empty((heads, lines, width), dtype=kind, device=device)
+
+    def write(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None:
+        """What a row's sound is to a layer, (positions, heads * 64) each. Rounded first, turned after, as a matrix of
+        its own: else turning takes four times as long on a CPU."""
+        self._write(self.keys[layer], row, keys.to(self.keys[layer].dtype).contiguous().t())
+        self._write(self.values[layer], row, values.view(len(values), self.heads, -1).transpose(0, 1).flatten(0, 1))
+
+    def _write(self, parts: Tensor, row: int, lines: Tensor) -> None:
+        """`lines` of all heads of the row, one head after another."""
+        parts[row * self.heads : (row + 1) * self.heads].flatten(0, 1).copy_(lines)
+
     @property
     def rows(self) -> int:
         return len(self.order)
@@ -27,7 +49,7 @@ class Memory:
         def chosen(parts: list[Tensor]) -> list[Tensor]:
             return [part.view(self.rows, self.heads, *part.shape[1:])[places].flatten(0, 1) for part in parts]
 
-        return Memory(chosen(self.keys), chosen(self.values), self.heads)
+        return type(self)(chosen(self.keys), chosen(self.values), self.heads)
 
     @torch.inference_mode()
     def swap(self, one: int, other: int) -> None:
@@ -48,9 +70,13 @@ class Memory:
         heads, each = self.heads, len(query) // rows
         asked = query.view(rows, each, heads, -1).transpose(1, 2).reshape(rows * heads, each, -1)
         key, value = self.keys[layer][: rows * heads], self.values[layer][: rows * heads]
-        weights = torch.softmax(torch.bmm(asked.to(key.dtype), key), dim=-1, dtype=torch.float32)
-        found = torch.bmm(weights.to(value.dtype), value).to(query.dtype)
+        weights = torch.softmax(self._product(asked, key), dim=-1, dtype=torch.float32)
+        found = self._product(weights, value).to(query.dtype)
         return found.view(rows, heads, each, -1).transpose(1, 2).reshape(query.shape), weights
+
+    def _product(self, rows: Tensor, part: Tensor) -> Tensor:
+        """Of each head: rows (heads, n, lines), and what is remembered, (heads, lines, width) -> (heads, n, width)."""
+        return torch.bmm(rows.to(part.dtype), part)
 
 
 class State:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from worker.engine import machine
+from worker.engine.base import FAST
 from worker.engine.machine import Layout
 
 TURN_SECONDS = 0.5  # between two looks of somebody who waits
@@ -35,17 +36,18 @@ class Share:
             self.turns.release()
 
 
-def divide(wanted: int, sizes: Sequence[int]) -> list[Share]:
+def divide(wanted: int, sizes: Sequence[int], mode: str = FAST) -> list[Share]:
     """A share for each model, by the bytes of its checkpoint: an equal part of the places, but at least one slot.
 
-    `wanted` slots in all, where it is not 0; else one for each GPU, or on a CPU as many as cores and memory allow.
+    `wanted` slots in all, where it is not 0; else one for each GPU, or on a CPU as many as cores and memory allow in
+    this `mode` (of MODES).
     """
     gpus = machine.probe()
     places = wanted or len(gpus) or machine.cores()
     slots = [places // len(sizes) + (number < places % len(sizes)) for number in range(len(sizes))]
     if not wanted and not gpus:
         memory = machine.available_memory() // len(sizes)
-        slots = [machine.slots_on_cpu(count, memory, size) for count, size in zip(slots, sizes, strict=True)]
+        slots = [machine.slots_on_cpu(count, memory, size, mode) for count, size in zip(slots, sizes, strict=True)]
     slots = [max(1, count) for count in slots]
     at_once = min(places, sum(slots))
     devices = cycle([f"cuda:{number}" for number in range(len(gpus))] or ["cpu"])

@@ -83,7 +83,8 @@ class Slot:
         if last:
             poll = self._heralding(poll, began + length / max(self._pool.speed(), 0.001))
         heard = wire.windows_in(self._ask(wire.HEAR, samples, pieces, options, poll))
-        self._pool.note(length, time.monotonic() - began)
+        if options.beam == 1:  # what is known of the speed is that of one hypothesis
+            self._pool.note(length, time.monotonic() - began)
         return heard
 
     def _heralding(self, poll: Poll, end: float) -> Poll:

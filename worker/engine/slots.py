@@ -55,7 +55,7 @@ class SlotPool:
     def start(self) -> Loaded:
         """Load the first child and begin with the others. Raises EngineRefused where the model cannot be had."""
         try:
-            self._share = self._share or divide(self.settings.slots, [self.settings.checkpoint.stat().st_size])[0]
+            self._share = self._share or self._whole_machine()
         except OSError as error:
             raise EngineRefused("checkpoint_missing", f"There is no checkpoint: {error.strerror}.") from error
         plan = self._share.layout
@@ -75,6 +75,10 @@ class SlotPool:
         size = f"{self.slots} slots, {self.threads} threads each, {held}"
         logger.info("Engine: %s on %s in %s mode, %s", loaded.model, loaded.device, loaded.mode, size)
         return loaded
+
+    def _whole_machine(self) -> Share:
+        settings = self.settings
+        return divide(settings.slots, [settings.checkpoint.stat().st_size], settings.mode)[0]
 
     @contextmanager
     def slot(self, poll: Poll = lambda: None) -> Iterator[Slot]:

@@ -1,5 +1,6 @@
 """What is heard, with the real demo model in this process."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
-from worker.engine.base import SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
+from worker.engine.base import MODES, SAMPLE_RATE, EngineRefused, Options, Piece, Segment, Vote
 from worker.engine.batched import BatchedEngine
 from worker.engine.conftest import CHECKPOINT, cut_at_pauses
 from worker.engine.reference import transcribe
@@ -69,6 +70,25 @@ def test_batches_give_what_single_windows_give(engine: BatchedEngine, english: P
         alone |= engine.hear(english, [piece], ENGLISH)
     assert texts(together) == texts(alone)
     assert engine.hear(english, pieces[:2], ENGLISH) == engine.hear(english, pieces[:2], ENGLISH)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_of_a_window_is_kept(model: "Whisper", english: Path, mode: str) -> None:
+    """To the byte: one window's features are 0.75 MB, which the memory of a process would not show."""
+    engine = BatchedEngine(model, mode=mode)
+    pieces = [Piece(index, 3.0 * index, 3.0 * index + 3) for index in range(5)]
+    engine.hear(english, pieces[:2], ENGLISH)
+    before = held()
+    engine.hear(english, pieces[2:], ENGLISH)
+    assert held() == before
+
+
+def held() -> int:
+    """Bytes of all tensors that live in this process."""
+    import torch
+
+    gc.collect()
+    return sum(each.numel() * each.element_size() for each in gc.get_objects() if type(each) is torch.Tensor)
 
 
 def test_times_stay_in_the_window_and_in_order(engine: BatchedEngine, english: Path) -> None:

@@ -85,6 +85,17 @@ def test_exact_mode_gives_openais_tokens_by_chance_too() -> None:
     assert len(stamps) > 10
 
 
+@pytest.mark.usefixtures("model")  # it has read the files that whisper leaves open
+@pytest.mark.parametrize("mode", [EXACT, FAST])
+def test_what_a_window_says_does_not_depend_on_its_batch(mode: str) -> None:
+    """Weights by chance: nothing is likely, so the smallest difference would change a token."""
+    import torch
+
+    engine, mels = BatchedEngine(seeded(), mode=mode), torch.randn(5, 80, 3000)
+    together = ours(engine, mels, tokens=40)
+    assert [ours(engine, mel[None], tokens=40)[0].tokens for mel in mels] == [each.tokens for each in together]
+
+
 def test_the_rules_are_openais() -> None:
     """On logits and beginnings by chance, with many timestamps among them."""
     import torch

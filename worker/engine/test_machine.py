@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.engine import machine
+from worker.engine.base import EXACT
 from worker.engine.machine import available_memory, cores, environment, slots_on_cpu
 
 GB = 1 << 30
@@ -21,6 +22,10 @@ GB = 1 << 30
 )
 def test_slots(cores: int, memory: int, checkpoint: int, slots: int) -> None:
     assert slots_on_cpu(cores, memory, checkpoint) == slots
+
+
+def test_exact_mode_needs_more_memory() -> None:
+    assert (slots_on_cpu(8, 8 * GB, GB), slots_on_cpu(8, 8 * GB, GB, EXACT)) == (2, 1)
 
 
 def test_a_container_counts_before_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

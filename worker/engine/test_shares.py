@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.engine import machine
-from worker.engine.base import Options, Piece
+from worker.engine.base import EXACT, FAST, Options, Piece
 from worker.engine.conftest import CHECKPOINT
 from worker.engine.machine import Layout
 from worker.engine.shares import divide
@@ -48,6 +48,11 @@ def test_models_share_cores_and_memory(
         at_once += 1
     assert at_once == min(wanted or 8, sum(slots))
     assert at_once * threads <= 8
+
+
+def test_exact_mode_gets_fewer_slots(host: pytest.MonkeyPatch) -> None:
+    found = [len(divide(0, [GB], mode)[0].layout.devices) for mode in (FAST, EXACT)]
+    assert found == [8, 5]
 
 
 def test_models_share_graphics_processors(host: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A Whisper model's weights as the engine's own encoder and decoder want them, in the numbers of a mode."""
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -8,15 +9,16 @@ from torch.nn import functional
 from whisper.model import AudioEncoder, MultiHeadAttention, ResidualAttentionBlock, TextDecoder
 
 from worker.engine.base import EXACT
-from worker.engine.linear import Pack, Product, dense, eight_bits, laid_out, not_a_number
+from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by_row, laid_out, not_a_number
 
 
 @dataclass(frozen=True)
 class Precision:
-    """`flow`: numbers between layers; `memory`: of cross-attention's keys and values; `table`: of token embeddings.
-    All weights are taken to `device`."""
+    """`pack`: for inputs of one window, `pack_rows`: of several. `flow`: numbers between layers; `memory`: of
+    cross-attention's keys and values; `table`: of token embeddings. All weights are taken to `device`."""
 
     pack: Pack
+    pack_rows: Pack
     flow: torch.dtype
     memory: torch.dtype
     table: torch.dtype
@@ -26,18 +28,20 @@ class Precision:
         """A copy as it flows: checkpoints may lie in a mapped file, which must not be needed any more."""
         return weight.to(self.device, self.flow, copy=True)
 
-    def product(self, weight: Tensor, bias: Tensor | None) -> Product:
-        return self.pack(weight.to(self.device, self.flow), None if bias is None else self.take(bias))
+    def product(self, weight: Tensor, bias: Tensor | None, *, rows: bool = False) -> Product:
+        """`rows`: of a decoder, whose inputs are of several windows."""
+        pack = self.pack_rows if rows else self.pack
+        return pack(weight.to(self.device, self.flow), None if bias is None else self.take(bias))
 
 
 def precision(mode: str, device: torch.device) -> Precision:
     """`exact`: fp32 everywhere, the tokens of openai-whisper. `fast`: half precision on a GPU, 8 bits on a CPU."""
     if mode == EXACT:
-        return Precision(dense, torch.float32, torch.float32, torch.float32, device)
+        return Precision(dense, dense, torch.float32, torch.float32, torch.float32, device)
     if device.type == "cuda":
-        return Precision(dense, torch.float16, torch.float16, torch.float16, device)
+        return Precision(dense, dense, torch.float16, torch.float16, torch.float16, device)
     # Checkpoints are stored in fp16, so a table in fp16 loses nothing.
-    return Precision(eight_bits, torch.float32, torch.bfloat16, torch.float16, device)
+    return Precision(eight_bits, eight_bits_by_row, torch.float32, torch.uint8, torch.float16, device)
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,10 @@ class Cross:
 
 @dataclass(frozen=True)
 class EncoderWeights:
+    """`convolutions` over three neighbours each, side by side."""
+
     heads: int
-    convolutions: list[tuple[Tensor, Tensor]]
+    convolutions: list[Product]
     positions: Tensor
     layers: list[Layer]
     norm: Norm
@@ -100,9 +106,12 @@ def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeigh
     take = precision.take
     return EncoderWeights(
         heads=encoder.blocks[0].attn.n_head,
-        convolutions=[(take(each.weight), take(each.bias)) for each in (encoder.conv1, encoder.conv2)],
+        convolutions=[
+            precision.product(each.weight.transpose(1, 2).flatten(1), each.bias)
+            for each in (encoder.conv1, encoder.conv2)
+        ],
         positions=take(encoder.positional_embedding),
-        layers=[_layer(block, precision) for block in encoder.blocks],
+        layers=[_layer(block, precision, rows=False) for block in encoder.blocks],
         norm=_norm(encoder.ln_post, precision),
         precision=precision,
     )
@@ -115,15 +124,15 @@ def decoder_weights(decoder: TextDecoder, precision: Precision) -> DecoderWeight
         heads=decoder.blocks[0].attn.n_head,
         table=table,
         positions=precision.take(decoder.positional_embedding),
-        layers=[_layer(block, precision) for block in decoder.blocks],
+        layers=[_layer(block, precision, rows=True) for block in decoder.blocks],
         norm=_norm(decoder.ln, precision),
-        vocabulary=precision.pack(table, None),
+        vocabulary=precision.pack_rows(table, None),
         precision=precision,
     )
 
 
-def _layer(block: ResidualAttentionBlock, precision: Precision) -> Layer:
-    pack = precision.product
+def _layer(block: ResidualAttentionBlock, precision: Precision, *, rows: bool) -> Layer:
+    pack = functools.partial(precision.product, rows=rows)
     return Layer(
         attention_norm=_norm(block.attn_ln, precision),
         attention=pack(*_side_by_side(block.attn)),
@@ -137,12 +146,12 @@ def _layer(block: ResidualAttentionBlock, precision: Precision) -> Layer:
 
 def _cross(block: ResidualAttentionBlock, precision: Precision) -> Cross:
     weight, bias = _side_by_side(block.cross_attn)
-    pack = precision.product
+    pack = functools.partial(precision.product, rows=True)
     width = weight.shape[1]
     return Cross(
         norm=_norm(block.cross_attn_ln, precision),
         query=pack(weight[:width], bias[:width]),
-        memory=pack(weight[width:], bias[width:]),
+        memory=precision.product(weight[width:], bias[width:]),
         out=pack(block.cross_attn.out.weight, block.cross_attn.out.bias),
     )
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -29,7 +29,7 @@ from worker.engine.shares import divide
 from worker.engine.slots import EngineRefused, EngineSettings, SlotPool
 from worker.media import landlock_problem
 from worker.model import ModelMissing, named, resolve
-from worker.presence import Presence
+from worker.presence import Presence, live_workers
 from worker.room import tuner
 from worker.scheduler import Scheduler
 from worker.wake import Wake
@@ -90,7 +90,9 @@ class Command(BaseCommand):
         folder = Path(settings.MODEL_FOLDER) if settings.MODEL_FOLDER else None
         try:
             checkpoints = {name: resolve(what, folder) for name, what in models.items()}
-            shares = divide(settings.ENGINE_SLOTS, [path.stat().st_size for path in checkpoints.values()])
+            _check_mode(checkpoints)
+            sizes = [path.stat().st_size for path in checkpoints.values()]
+            shares = divide(settings.ENGINE_SLOTS, sizes, settings.ENGINE_MODE)
             for (name, checkpoint), share in zip(checkpoints.items(), shares, strict=True):
                 pool = SlotPool(_engine_settings(name, checkpoint), share)
                 pools.append(pool)
@@ -100,6 +102,16 @@ class Command(BaseCommand):
                 (confirm_checkpoint if demo else admit_checkpoint)(name, loaded.sha256)
         except (ModelMissing, EngineRefused, JobError) as error:
             raise CommandError(str(error)) from error
+
+
+def _check_mode(names: Iterable[str]) -> None:
+    """One name stands for one mode: the pieces of a run go to all workers of its model, and would be heard in both."""
+    other = live_workers().filter(model__in=names).exclude(mode__in=["", settings.ENGINE_MODE]).first()
+    if other is not None:
+        raise CommandError(
+            f"Worker {other} offers {other.model} in {other.mode} mode, this one would in {settings.ENGINE_MODE} mode. "
+            f"Stop that one first, or give the model another name here: {other.model}-{settings.ENGINE_MODE}=FILE."
+        )
 
 
 def _engine_settings(name: str, checkpoint: Path) -> EngineSettings:
