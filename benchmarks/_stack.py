@@ -61,7 +61,7 @@ def restart_worker(drill: Drill, cores: int = 0, **settings: object) -> None:
 def wait_for_worker(drill: Drill) -> None:
     """The stack's own worker runs and polls."""
     seen = "SELECT 1 FROM jobs_worker WHERE pid = %s AND ended_at IS NULL"
-    drill.wait(lambda: drill.rows(seen, worker(drill)) != [], "the worker", 120)
+    drill.wait(lambda: drill.rows(seen, worker(drill)) != [], "the worker", 600)
 
 
 def worker(drill: Drill) -> int:

@@ -84,7 +84,9 @@ def test_busy_workers_and_when_the_last_begins(alice: User, make_job: Make, make
     busy(alice, make_job)
     queued(alice, make_job, 1)
     assert said() == "1 recording waits because the only worker is busy."
-    make_worker(slots=1, speed=2.0, host="other")
+    Worker.objects.update(speed=2.0)
+    assert said().endswith("is busy. At the present speed it begins in about 2 min.")
+    make_worker(slots=1, speed=0.0, host="other")
     busy(alice, make_job)
     queued(alice, make_job, 3)  # before the last: 3 of 600 s, and 600 s under way, at 2 s a second
     assert said() == (

@@ -68,9 +68,12 @@ def _busy(now: Standing, waiting: list[Model]) -> str:
     known = [seconds for seconds in begins if seconds is not None]
     if len(known) < len(begins):
         return told
-    return (
-        told + " " + _("At the present speed the last begins in about %(time)s.") % {"time": words.length(max(known))}
+    when = ngettext(
+        "At the present speed it begins in about %(time)s.",
+        "At the present speed the last begins in about %(time)s.",
+        count,
     )
+    return told + " " + when % {"time": words.length(max(known))}
 
 
 def _who(workers: int) -> str:

@@ -36,6 +36,7 @@ class Watched:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LOG_FORMAT", "json")
             patch.setenv("LOG_LEVEL", "DEBUG")
+            patch.setenv("ENGINE_SLOTS", "1")  # one model to load
             patch.setenv("WORKER_METRICS_ADDRESS", self.pages[0])
             patch.setenv("TEMPORAL_METRICS_ADDRESS", self.pages[1])
             self.drill = Drill(places.scratch(), say=self.lines.append)

@@ -134,6 +134,16 @@ def test_the_name_of_the_process_says_what_it_does(slot: Slot, english: Path) ->
     assert psutil.Process(slot.pid).name() == IDLE  # it came to its end within the time it is given
 
 
+def test_who_stops_waiting_for_a_model_leaves_it_loading_for_the_next(slot: Slot, english: Path) -> None:
+    slot.close()
+    with pytest.raises(StopError):
+        slot.warm(stop)
+    pid = slot.pid
+    assert psutil.Process(pid).name() != HEARING
+    assert works(slot, english)
+    assert slot.pid == pid
+
+
 def test_killed_in_a_request_and_replaced(slot: Slot, english: Path) -> None:
     assert works(slot, english)
     pid = slot.pid
