@@ -53,7 +53,7 @@ def race(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Ti
     names = list(contestants)
     times = {name: Times() for name in names}
     for turn in range(rounds):
-        shift = turn % len(names)
+        shift = turn % max(1, len(names))  # `--only` may leave nobody
         for name in names[shift:] + names[:shift]:
             measure(contestants[name], times[name])
     return times
