@@ -63,9 +63,8 @@ class Job(models.Model):
     duration = models.FloatField(_("length"), null=True)  # seconds, as decoded, not as the header claims
     # FFmpeg's names of what was found; empty: not looked yet
     container = models.CharField(_("container"), max_length=32, blank=True)
-    codec = models.CharField(_("codec of the sound"), max_length=32, blank=True)  # of the sound
-    # codec of the moving pictures; empty: none
-    picture = models.CharField(_("codec of the pictures"), max_length=32, blank=True)
+    codec = models.CharField(_("codec of the sound"), max_length=32, blank=True)
+    picture = models.CharField(_("codec of the pictures"), max_length=32, blank=True)  # empty: none
     rendition = models.CharField(
         _("playable form"), max_length=8, choices=[(s.value, s.value) for s in Rendition], blank=True
     )
@@ -122,8 +121,7 @@ class Run(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED
     )
-    # what a running run is doing: see `jobs.services.stage`
-    stage = models.CharField(_("stage"), max_length=20, blank=True)
+    stage = models.CharField(_("stage"), max_length=20, blank=True)  # see `jobs.services.stage`
     # as submitted, see `jobs.services.options`; older rows lack keys
     options = models.JSONField(_("options"), default=dict)
     model = models.CharField(_("model"), max_length=100)
@@ -132,9 +130,8 @@ class Run(models.Model):
     mode = models.CharField(_("mode of the engine"), max_length=10, blank=True)
     # decided for this run, by the person or by the vote
     language = models.CharField(_("language"), max_length=8, blank=True)
-    # of the vote, 0..1; null where the person chose
-    language_probability = models.FloatField(_("certainty of the language"), null=True)
-    reason = models.CharField(_("code of the cause"), max_length=40, blank=True)  # code of the failure
+    language_probability = models.FloatField(_("certainty of the language"), null=True)  # 0..1; null: a person chose
+    reason = models.CharField(_("code of the cause"), max_length=40, blank=True)
     detail = models.TextField(_("cause"), blank=True)  # the same as a sentence
     warnings = models.JSONField(_("warnings"), default=list)  # [{"code", "detail"}]
     # of a run that hears a part again: the run whose text is kept outside `span_start` to `span_end` (seconds)
@@ -160,7 +157,8 @@ class Run(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("transcription"), _("transcriptions")
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_run_for_each_number")]
-        indexes = [models.Index(fields=["state", "created_at"])]
+        # by their end: the figures of the last minutes, asked for every few seconds
+        indexes = [models.Index(fields=["state", "created_at"]), models.Index(fields=["finished_at"])]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -232,9 +230,8 @@ class Segment(models.Model):
     no_speech_probability = models.FloatField(null=True)
     compression_ratio = models.FloatField(null=True)
     temperature = models.FloatField(null=True)
-    words = models.JSONField(
-        default=list
-    )  # [[start, end, text, probability]]; empty: times of words were not asked for
+    # [[start, end, text, probability]]; empty: times of words were not asked for
+    words = models.JSONField(default=list)
     notes = models.JSONField(default=list)  # codes of what the guards found
 
     class Meta:
@@ -275,8 +272,7 @@ class Worker(models.Model):
     slots = models.PositiveIntegerField(_("slots"))
     # seconds of audio for each second of one slot; null: not measured yet
     speed = models.FloatField(_("speed"), null=True)
-    # ids of the runs its activities work on right now
-    runs = models.JSONField(_("transcriptions under way"), default=list)
+    runs = models.JSONField(_("transcriptions under way"), default=list)  # ids of those it works on right now
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     seen_at = models.DateTimeField(_("last seen"), db_index=True)
     # it said goodbye; its row is kept a day, for what it offered
