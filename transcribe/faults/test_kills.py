@@ -52,8 +52,8 @@ def test_five_killed_processes_repeat_only_the_batches_in_flight(drill: Drill, t
 
 
 def upload_for_the_same_batches(drill: Drill, recording: Path, other: str) -> str:
-    """Batches are as large as the machine is fast at that moment, and in 8 bits a text depends on its batch: so the
-    plan of the other run is put in the place of this one's."""
+    """Batches are as large as the machine is fast at that moment: the plan of the other run is put in the place of this
+    one's, so that nothing but the kills tells the two apart."""
     break_at(drill, Point.PLANNED, action=Action.FREEZE)
     job = drill.upload(recording, title="disturbed.mp3")
     wait_for_breaks(drill, Point.PLANNED)
