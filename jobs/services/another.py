@@ -17,7 +17,9 @@ def another(job: Job, run_id: UUID | None, make: Callable[[Job], Run]) -> Run:
     One transaction. Conflict while a run is under way or when the file was not kept.
     """
     with transaction.atomic():
-        locked = Job.objects.select_for_update(of=("self",)).select_related("current_run").get(pk=job.pk)
+        # Its run is read after the lock, never joined to it: who waited for the lock gets the new row of the recording,
+        # but the join still looks among the runs of before and finds none, which would pass for "never begun".
+        locked = Job.objects.select_for_update().get(pk=job.pk)
         made = locked.runs.filter(pk=run_id).first() if run_id else None
         if made is not None:
             return made
