@@ -149,3 +149,16 @@ def pytest_configure() -> None:
     # Static files straight from their folders, under their own names: no collectstatic before a test run.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
+def wait_for_a_lock() -> None:
+    """Until another session waits for a row of this one."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for _look in range(2000):
+            cursor.execute("SELECT pg_sleep(0.01)")
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waited.")

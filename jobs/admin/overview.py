@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from jobs import words
-from jobs.models import Job, Run, Upload
+from jobs.models import Job, Run
+from jobs.services import figures
 from jobs.services.finish import REFUSALS
 from jobs.services.offers import live
 from jobs.states import RunState
@@ -48,17 +49,17 @@ def overview() -> Overview:
     found = Job.objects.order_by().values_list("current_run__state").annotate(count=Count("pk"))
     counts = dict(found.values_list("current_run__state", "count"))
     workers = live().aggregate(count=Count("pk"), slots=Sum("slots"))
-    uploads = Upload.objects.filter(job=None).aggregate(count=Count("pk"), bytes=Sum("offset"))
+    uploads = figures.unfinished()
     room = disk()
     return Overview(
         states=[(str(state), str(word), counts.get(state, 0)) for state, word in words.STATES.items()],
         oldest=_waiting(),
         workers=workers["count"],
         slots=workers["slots"] or 0,
-        uploads=uploads["count"],
+        uploads=uploads.count,
         free=room.free,
         total=room.total,
-        kept=_recordings() + (uploads["bytes"] or 0),
+        kept=_recordings() + uploads.bytes,
     )
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from jobs.errors import Conflict
 from jobs.models import Job, Run
 from jobs.services.finish import INFECTED
+from jobs.services.locks import lock_runs
 from jobs.states import FINAL
 
 
@@ -17,6 +18,7 @@ def another(job: Job, run_id: UUID | None, make: Callable[[Job], Run]) -> Run:
     One transaction. Conflict while a run is under way or when the file was not kept.
     """
     with transaction.atomic():
+        lock_runs(job.pk)
         # Its run is read after the lock, never joined to it: who waited for the lock gets the new row of the recording,
         # but the join still looks among the runs of before and finds none, which would pass for "never begun".
         locked = Job.objects.select_for_update().get(pk=job.pk)

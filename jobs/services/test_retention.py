@@ -28,6 +28,7 @@ from jobs.services.part import hear_part
 from jobs.services.retention import Deleted, Tally, delete_due, deleted_at, deleted_soon, due, forecast
 from jobs.services.retry import retry
 from jobs.services.sweep import ORPHAN_AGE, sweep
+from transcribe.testing import wait_for_a_lock
 
 pytestmark = pytest.mark.django_db
 MakeJob = Callable[..., Job]
@@ -168,17 +169,6 @@ def test_who_keeps_it_at_the_same_moment_comes_first(old: Callable[..., Job], al
     thread.join(20)
     assert results == [Deleted(0, 0, more=False)]
     assert job.path.exists()
-
-
-def wait_for_a_lock() -> None:
-    """Until another session waits for a row of this one."""
-    with connection.cursor() as cursor:
-        for _look in range(2000):
-            cursor.execute("SELECT pg_sleep(0.01)")
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("Nobody waited.")
 
 
 def test_a_slice_ends_and_the_next_one_goes_on(old: Callable[..., Job]) -> None:
