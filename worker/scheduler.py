@@ -43,6 +43,7 @@ TICK_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
+STEP_TIMEOUT = timedelta(seconds=10)  # Temporal's own: after which a step of a workflow goes to another worker
 AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
 QUICK = 30.0  # seconds of sound heard in a second: five minutes in ten seconds
 WORKER_ROWS_KEPT = timedelta(days=1)
@@ -127,6 +128,7 @@ class Scheduler:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 rpc_timeout=RPC_TIMEOUT,
+                task_timeout=min(STEP_TIMEOUT, timedelta(seconds=settings.HEARTBEAT_TIMEOUT_SECONDS)),
             )
         reach(Point.AFTER_WORKFLOW)
 

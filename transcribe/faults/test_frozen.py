@@ -35,10 +35,8 @@ def test_a_worker_that_wakes_late_changes_nothing(
     wait_for_breaks(drill, point)
     frozen = wait_for_frozen(drill, workers)
     try:
-        assert drill.wait_for_end(job) == ("succeeded", "")
-        if point is Point.TEXT_WRITTEN:
-            after = drill.upload(SAMPLES / "german.mp3", language="de")
-            assert drill.wait_for_end(after) == ("succeeded", "")
+        after = drill.upload(SAMPLES / "german.mp3", language="de")
+        assert [drill.wait_for_end(each) for each in (job, after)] == [("succeeded", "")] * 2
         rows = everything(drill, job)
     finally:
         thaw(frozen)

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,13 @@ def test_dimensions_that_lie(tmp_path: Path, content: dict[str, Any], lie: dict[
 def test_another_kind_of_checkpoint(tmp_path: Path, other: object) -> None:
     torch.save(other, tmp_path / "model.pt")
     assert refusal(tmp_path / "model.pt") == "checkpoint_foreign"
+
+
+def test_reading_one_brings_no_compiler() -> None:
+    """It takes longer than torch itself, and 80 MB in each engine."""
+    code = (
+        "import sys; from pathlib import Path; from worker.engine.checkpoint import read_checkpoint; "
+        "read_checkpoint(Path(sys.argv[1])); print(*sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, CHECKPOINT], capture_output=True, text=True, check=True)
+    assert {"torch._dynamo", "sympy"} & set(found.stdout.split()) == set()

@@ -40,6 +40,12 @@ logger = logging.getLogger(__name__)
 MEDIA_THREADS = 16
 CONNECT_SECONDS = 2.0
 CONNECTION_SECONDS = 600  # threads of activities keep theirs; Django asks each whether it is sound before it is used
+# Each poll that a worker has open takes one task with it where that worker stands still: nobody does it until its limit
+# of time is over. A round trip to Temporal takes milliseconds, so one poll at a time loses nothing; for workflows there
+# must be two, one for those that this worker remembers.
+ACTIVITY_POLLS, WORKFLOW_POLLS = 1, 2
+# For a workflow's next step to be taken by the worker that remembers it, before any other may read its history anew.
+REMEMBERED_SECONDS = 2.0
 LAST_LOOK_SECONDS = 3.0  # for the scheduler to finish what it is at, rather than to leave a call to Temporal half way
 
 
@@ -202,5 +208,8 @@ def _worker(
         activity_executor=ThreadPoolExecutor(threads),
         max_concurrent_activities=None if tuner else threads,
         tuner=tuner,
+        max_concurrent_workflow_task_polls=WORKFLOW_POLLS,
+        max_concurrent_activity_task_polls=ACTIVITY_POLLS,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=REMEMBERED_SECONDS),
         graceful_shutdown_timeout=timedelta(seconds=settings.GRACEFUL_SHUTDOWN_SECONDS),
     )
