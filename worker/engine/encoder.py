@@ -83,8 +83,6 @@ class Encoder:
         return weights.norm(x)
 
     def _attend(self, layer: Layer, x: Tensor) -> Tensor:
-        rows, length, width = x.shape
+        rows, length, _ = x.shape
         parts = layer.attention(layer.attention_norm(x)).view(rows, length, 3, self._weights.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).contiguous()
-        found = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
-        return layer.attention_out(found.transpose(1, 2).reshape(rows, length, width))
+        return layer.attention_out(self._weights.attend(parts))

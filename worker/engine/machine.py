@@ -61,9 +61,11 @@ def probe() -> tuple[str, ...]:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """For a process that loads torch: no secrets, and threads that sleep while they wait.
+    """For a process that loads torch: no secrets, threads that sleep while they wait, and memory in large pages.
 
-    Spinning OpenMP threads on busy cores made decoding 7-8 times slower; numba resets torch's thread count.
+    Spinning OpenMP threads on busy cores made decoding 7-8 times slower; numba resets torch's thread count. A step of
+    the decoder reads all weights, 4 KB here and there: with pages of 2 MB, which glibc asks for from 2.35 on, base
+    dimensions took 5 to 12 % less time for a window.
     """
     kept = {name: value for name, value in os.environ.items() if name.startswith(INHERITED + INHERITED_OF_DEVICES)}
     return kept | {
@@ -71,6 +73,7 @@ def environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "NUMBA_NUM_THREADS": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
 
 

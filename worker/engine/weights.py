@@ -1,6 +1,7 @@
 """A Whisper model's weights as the engine's own encoder and decoder want them, in the numbers of a mode."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,17 +9,21 @@ from torch import Tensor
 from torch.nn import functional
 from whisper.model import AudioEncoder, MultiHeadAttention, ResidualAttentionBlock, TextDecoder
 
+from worker.engine.attention import Attend, exactly, fastest
 from worker.engine.base import EXACT
 from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by_row, laid_out, not_a_number
 
 
 @dataclass(frozen=True)
 class Precision:
-    """`pack`: for inputs of one window, `pack_rows`: of several. `flow`: numbers between layers; `memory`: of
-    cross-attention's keys and values; `table`: of token embeddings. All weights are taken to `device`."""
+    """`pack`: for inputs of one window, `pack_rows`: of several. `attention`: of the encoder, for heads so wide.
+
+    `flow`: numbers between layers; `memory`: of cross-attention's keys and values; `table`: of token embeddings. All
+    weights are taken to `device`."""
 
     pack: Pack
     pack_rows: Pack
+    attention: Callable[[int], Attend]
     flow: torch.dtype
     memory: torch.dtype
     table: torch.dtype
@@ -37,11 +42,11 @@ class Precision:
 def precision(mode: str, device: torch.device) -> Precision:
     """`exact`: fp32 everywhere, the tokens of openai-whisper. `fast`: half precision on a GPU, 8 bits on a CPU."""
     if mode == EXACT:
-        return Precision(dense, dense, torch.float32, torch.float32, torch.float32, device)
+        return Precision(dense, dense, lambda _: exactly, torch.float32, torch.float32, torch.float32, device)
     if device.type == "cuda":
-        return Precision(dense, dense, torch.float16, torch.float16, torch.float16, device)
+        return Precision(dense, dense, lambda _: exactly, torch.float16, torch.float16, torch.float16, device)
     # Checkpoints are stored in fp16, so a table in fp16 loses nothing.
-    return Precision(eight_bits, eight_bits_by_row, torch.float32, torch.uint8, torch.float16, device)
+    return Precision(eight_bits, eight_bits_by_row, fastest, torch.float32, torch.uint8, torch.float16, device)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class EncoderWeights:
     """`convolutions` over three neighbours each, side by side."""
 
     heads: int
+    attend: Attend
     convolutions: list[Product]
     positions: Tensor
     layers: list[Layer]
@@ -103,9 +109,10 @@ class DecoderWeights:
 
 def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeights:
     """Nothing of the encoder is changed or kept: what is packed is a copy."""
-    take = precision.take
+    take, heads = precision.take, encoder.blocks[0].attn.n_head
     return EncoderWeights(
-        heads=encoder.blocks[0].attn.n_head,
+        heads=heads,
+        attend=precision.attention(encoder.ln_post.weight.shape[0] // heads),
         convolutions=[
             precision.product(each.weight.transpose(1, 2).flatten(1), each.bias)
             for each in (encoder.conv1, encoder.conv2)

@@ -1,0 +1,106 @@
+"""Loops that torch has no operation for, compiled by numba for this processor. Arrays are C-contiguous.
+
+Loading this module takes one to two seconds and 70 MB, so it is imported late. It keeps nothing on the disk: a folder
+of compiled code that another account can write to would be a way in.
+
+Trap: numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or worse:
+each intermediate result is cast back.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+INTEGER, SINGLE, BYTE = np.int32, np.float32, np.int8
+LARGEST = SINGLE(127)
+SMALLEST = SINGLE(1e-12)
+SHIFT, MIDDLE = INTEGER(128), SINGLE(128.5)  # added before and taken off behind: cutting off then rounds to the nearest
+FARTHEST = SINGLE(0.75)  # sixteenths: what is 12 below the highest score is nothing
+
+
+def _compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    made: Callable[[Callable[..., None]], Callable[..., None]] = njit(signature, fastmath=True, error_model="numpy")
+    return made
+
+
+@_compiled("void(float32[:,:,:,::1],int8[:,:,:,::1],float32[:,::1],float32[:,::1])")
+def split(parts: Any, rounded: Any, steps: Any, value_steps: Any) -> None:
+    """Queries, keys and values (positions, 3, heads, depth) -> (3, heads, positions, depth) in 8 bits.
+
+    `steps` (heads, positions): what 1 is in a query times what 1 is in a key of the head. `value_steps` (heads, depth).
+    From the keys of a head their mean is taken: that moves all scores of a query alike, and so changes nothing but how
+    finely they are rounded (SageAttention, arXiv 2410.02367).
+    """
+    positions, _, heads, depth = parts.shape
+    mean, least, most = np.zeros((heads, depth), SINGLE), parts[0, 1].copy(), parts[0, 1].copy()
+    per_key, per_value = np.empty(heads, SINGLE), np.full((heads, depth), SMALLEST)
+    for place in range(positions):
+        for head in range(heads):
+            for number in range(depth):
+                key = parts[place, 1, head, number]
+                mean[head, number] += key / SINGLE(positions)
+                least[head, number] = min(least[head, number], key)
+                most[head, number] = max(most[head, number], key)
+                per_value[head, number] = max(per_value[head, number], abs(parts[place, 2, head, number]))
+    for head in range(heads):
+        top = SMALLEST
+        for number in range(depth):
+            top = max(top, most[head, number] - mean[head, number], mean[head, number] - least[head, number])
+            value_steps[head, number] = per_value[head, number] / LARGEST
+            per_value[head, number] = LARGEST / per_value[head, number]
+        per_key[head] = LARGEST / top
+    for place in range(positions):
+        for head in range(heads):
+            query, key, value = parts[place, 0, head], parts[place, 1, head], parts[place, 2, head]
+            top = SMALLEST
+            for number in range(depth):
+                top = max(top, abs(query[number]))
+            steps[head, place] = top / (LARGEST * per_key[head])
+            per_query = LARGEST / top
+            for number in range(depth):
+                rounded[0, head, place, number] = BYTE(INTEGER(query[number] * per_query + MIDDLE) - SHIFT)
+            for number in range(depth):
+                moved = (key[number] - mean[head, number]) * per_key[head]
+                rounded[1, head, place, number] = BYTE(INTEGER(moved + MIDDLE) - SHIFT)
+            for number in range(depth):
+                rounded[2, head, place, number] = BYTE(
+                    INTEGER(value[number] * per_value[head, number] + MIDDLE) - SHIFT
+                )
+
+
+@_compiled("void(int32[:,::1],float32[::1],float32[::1],int8[:,::1],float32[::1])")
+def soften(scores: Any, steps: Any, dither: Any, weights: Any, total: Any) -> None:
+    """Scores (queries, keys), of which 1 is `steps` of a query -> their exponentials, 127 for the highest of a query,
+    and the sum of these in `total`.
+
+    They are rounded by `dither` (keys), other fractions of 1 from key to key: so many small weights together count as
+    much as they are. Rounded to the nearest they would all be dropped, and the rest would count too much.
+    """
+    for query in range(scores.shape[0]):
+        row, step, out = scores[query], steps[query] / SINGLE(16), weights[query]
+        top = row[0]
+        for key in range(row.shape[0]):
+            top = max(top, row[key])
+        added = INTEGER(0)
+        for key in range(row.shape[0]):
+            below = min(SINGLE(INTEGER(top - row[key])) * step, FARTHEST)
+            power = SINGLE(1) + below * (SINGLE(-1) + below * (SINGLE(0.5) + below * SINGLE(-0.153)))
+            power = power * power
+            power = power * power
+            power = power * power
+            power = power * power
+            weight = INTEGER(min(power * LARGEST + dither[key], LARGEST))
+            added = INTEGER(added + weight)
+            out[key] = BYTE(weight)
+        total[query] = added
+
+
+@_compiled("void(int32[:,::1],float32[::1],float32[::1],float32[:,:])")
+def scale(found: Any, total: Any, value_steps: Any, out: Any) -> None:
+    """Sums of weighed values (queries, depth) -> what each query found. `out` need not be contiguous."""
+    for query in range(found.shape[0]):
+        each = SINGLE(1) / total[query]
+        for number in range(found.shape[1]):
+            out[query, number] = SINGLE(found[query, number]) * (each * value_steps[number])
