@@ -1,6 +1,7 @@
 """A worker that stands still, and wakes when others have done its work: nobody waits for it, and it changes nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +13,6 @@ pytestmark = [pytest.mark.alone, pytest.mark.faults]
 
 
 @pytest.fixture(scope="module")
-def text(drill: Drill) -> list[str]:
-    """What an undisturbed run hears."""
-    job = drill.upload(SAMPLES / "english.mp3")
-    assert drill.wait_for_end(job) == ("succeeded", "")
-    return drill.text(job)
-
-
-@pytest.fixture(scope="module")
 def workers(drill: Drill) -> Iterator[tuple[int, int]]:
     with second_worker(drill) as second:
         yield drill.stack.pid("worker"), second
@@ -27,7 +20,7 @@ def workers(drill: Drill) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize("point", [Point.HEARD, Point.TEXT_WRITTEN])
 def test_a_worker_that_wakes_late_changes_nothing(
-    drill: Drill, workers: tuple[int, int], text: list[str], point: Point
+    drill: Drill, workers: tuple[int, int], calm: str, minute: Path, point: Point
 ) -> None:
     """Frozen with what it heard, or with a lock on the run's row; half the time with the scheduler's lock, too."""
     break_at(drill, point, action=Action.FREEZE)
@@ -35,7 +28,7 @@ def test_a_worker_that_wakes_late_changes_nothing(
     wait_for_breaks(drill, point)
     frozen = wait_for_frozen(drill, workers)
     try:
-        after = drill.upload(SAMPLES / "german.mp3", language="de")
+        after = drill.upload(minute, language="de")
         assert [drill.wait_for_end(each) for each in (job, after)] == [("succeeded", "")] * 2
         rows = everything(drill, job)
     finally:
@@ -43,7 +36,7 @@ def test_a_worker_that_wakes_late_changes_nothing(
     lives = "SELECT 1 FROM jobs_worker WHERE pid = %s AND seen_at > now() - interval '2 seconds' AND runs = '[]'"
     drill.wait(lambda: drill.rows(lives, frozen) != [], "the sleeper to give up", 60)
     assert everything(drill, job) == rows
-    assert drill.text(job) == text
+    assert drill.text(job) == drill.text(calm)
     agrees(drill)
 
 

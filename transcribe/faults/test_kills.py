@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from jobs.failpoints import Action, Point
-from transcribe.drill import SAMPLES, WINDOWS, Drill, long_recording
+from transcribe.drill import WINDOWS, Drill, long_recording
 from transcribe.faults.tools import agrees, break_at, kill, thaw, wait_for_breaks, wait_for_frozen, wait_for_worker
 
 pytestmark = [pytest.mark.alone, pytest.mark.faults]
@@ -69,12 +69,12 @@ def upload_for_the_same_batches(drill: Drill, recording: Path, other: str) -> st
 
 
 def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_alone(
-    drill: Drill, recording: Path
+    drill: Drill, recording: Path, minute: Path
 ) -> None:
-    job = drill.upload(long_recording(recording.parent / "engine.mp3", 30))
-    drill.wait_for_windows(job, 10)
+    job = drill.upload(long_recording(recording.parent / "engine.mp3", 25))
+    drill.wait_for_windows(job, 1)
     kill_an_engine_at_work(drill, job)
-    drill.wait_for_windows(job, drill.done_windows(job) + 30)  # it goes on
+    drill.wait_for_windows(job, drill.done_windows(job) + 10)  # it goes on
     assert drill.run(job)[0] == "running"
     for _ in range(5):  # the second engine may be too fast for us
         batch = kill_an_engine_at_work(drill, job)
@@ -82,8 +82,7 @@ def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_a
             break
     assert drill.wait_for_end(job) == ("failed", "poison")
     assert drill.text(job) != []
-    short = drill.upload(long_recording(recording.parent / "short.mp3", 5))
-    assert drill.wait_for_end(short) == ("succeeded", "")
+    assert drill.wait_for_end(drill.upload(minute, language="de")) == ("succeeded", "")
 
 
 def kill_an_engine_at_work(drill: Drill, job: str) -> int:
@@ -125,17 +124,16 @@ def deaths(drill: Drill, job: str) -> set[tuple[int, int]]:
     return {(row[0], row[1]) for row in drill.rows(query, job)}
 
 
-def test_an_upload_while_temporal_is_away_waits_for_it(drill: Drill) -> None:
+def test_an_upload_while_temporal_is_away_waits_for_it(drill: Drill, minute: Path) -> None:
     drill.stack.hold("temporal")
-    job = drill.upload(SAMPLES / "english.mp3")
+    job = drill.upload(minute, language="de")
     assert drill.run(job)[0] == "queued"
     drill.stack.release("temporal")
     assert drill.wait_for_end(job) == ("succeeded", "")
 
 
 def test_a_lost_temporal_store_loses_no_run(drill: Drill, recording: Path) -> None:
-    quarter = long_recording(recording.parent / "quarter.mp3", 15)
-    jobs = [drill.upload(quarter) for _ in range(2)]
+    jobs = [drill.upload(long_recording(recording.parent / "lost.mp3", 10)) for _ in range(2)]
     drill.wait_for_windows(jobs[0], 5)
     drill.stack.hold("temporal")
     assert drill.stack.temporal is not None
@@ -151,9 +149,11 @@ def restarts(drill: Drill) -> int:
     return int(drill.rows("SELECT count(*) FROM jobs_run WHERE restarts = 1")[0][0])
 
 
-def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: Drill, recording: Path) -> None:
-    job = drill.upload(long_recording(recording.parent / "cancelled.mp3", 60))
-    drill.wait_for_windows(job, 10)
+def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(
+    drill: Drill, recording: Path, minute: Path
+) -> None:
+    job = drill.upload(recording)
+    drill.wait_for_windows(job, 1)
     drill.stack.hold("temporal")
     drill.press(f"/jobs/{job}/cancel/")
     try:
@@ -162,8 +162,7 @@ def test_a_cancel_while_temporal_is_away_is_final_and_frees_the_engines(drill: D
         heard = drill.attempts(job)
     finally:
         drill.stack.release("temporal")
-    sample = drill.upload(SAMPLES / "german.mp3", language="de")
-    assert drill.wait_for_end(sample) == ("succeeded", "")
+    assert drill.wait_for_end(drill.upload(minute, language="de")) == ("succeeded", "")
     assert drill.attempts(job) == heard
     assert drill.run(job)[0] == "cancelled"
     assert drill.text(job) != []

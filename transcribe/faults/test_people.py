@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from pathlib import Path
 from urllib.error import HTTPError
 
 import psutil
@@ -25,12 +26,13 @@ STEPS = [
     Point.WINDOWS_COMMITTED,
     Point.BEFORE_FINISH,
 ]
+MORE_TO_HEAR = [Point.HEARD, Point.WINDOWS_COMMITTED]
 
 
-def at(drill: Drill, point: Point, act: Callable[[str], None]) -> str:
+def at(drill: Drill, point: Point, recording: Path, act: Callable[[str], None]) -> str:
     """Do this to a recording whose worker stands at that place; its id."""
     break_at(drill, point, action=Action.FREEZE)
-    job = drill.upload(SAMPLES / "german.mp3", language="de")
+    job = drill.upload(recording, language="de")
     wait_for_breaks(drill, point)
     frozen = wait_for_frozen(drill, [drill.stack.pid("worker")])
     try:
@@ -40,18 +42,20 @@ def at(drill: Drill, point: Point, act: Callable[[str], None]) -> str:
     return job
 
 
-def test_a_cancel_at_every_step_ends_it_and_after_the_end_changes_nothing(drill: Drill) -> None:
+def test_a_cancel_at_every_step_ends_it_and_after_the_end_changes_nothing(drill: Drill, minute: Path) -> None:
+    longer = SAMPLES / "german.mp3"
+
     def cancel(job: str) -> None:
         drill.press(f"/jobs/{job}/cancel/")
 
     for point in STEPS:
-        job = at(drill, point, cancel)
+        job = at(drill, point, longer if point in MORE_TO_HEAR else minute, cancel)
         assert drill.wait_for_end(job, 120) == ("cancelled", "cancelled"), point
-    done = at(drill, Point.SUCCEEDED_LEFT, cancel)
+    done = at(drill, Point.SUCCEEDED_LEFT, minute, cancel)
     assert drill.wait_for_end(done, 120) == ("succeeded", "")
-    deleted = at(drill, Point.HEARD, lambda job: drill.press(f"/jobs/{job}/delete/"))
+    deleted = at(drill, Point.HEARD, longer, lambda job: drill.press(f"/jobs/{job}/delete/"))
     assert drill.rows("SELECT 1 FROM jobs_job WHERE id = %s", deleted) == []
-    after = drill.upload(SAMPLES / "english.mp3")  # the workers are free
+    after = drill.upload(minute, language="de")  # the workers are free
     assert drill.wait_for_end(after) == ("succeeded", "")
     media = drill.stack.data / "media" / "jobs"
     drill.wait(lambda: not list(media.glob("*/*.*")), "all samples to go", 60)
@@ -59,11 +63,11 @@ def test_a_cancel_at_every_step_ends_it_and_after_the_end_changes_nothing(drill:
     agrees(drill)
 
 
-def test_who_sends_or_clicks_many_times_at_once_gets_one(drill: Drill) -> None:
+def test_who_sends_or_clicks_many_times_at_once_gets_one(drill: Drill, minute: Path) -> None:
     def send(_: int) -> str:
         while True:
             try:
-                return drill.upload(SAMPLES / "german.mp3", language="de", key="impatient")
+                return drill.upload(minute, language="de", key="impatient")
             except HTTPError as answer:
                 with answer:
                     if answer.code != HTTPStatus.LOCKED:  # another one of them is on its way

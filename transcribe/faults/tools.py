@@ -14,7 +14,7 @@ import psutil
 
 from jobs.failpoints import Action, Point, arm, is_armed
 from transcribe.drill import Drill
-from transcribe.embedded.ports import is_taken
+from transcribe.embedded.stack import SKIP_CHECKS
 
 SEEN = "SELECT 1 FROM jobs_worker WHERE pid = %s AND ended_at IS NULL AND seen_at > now() - interval '6 seconds'"
 
@@ -40,11 +40,8 @@ def wait_for_breaks(drill: Drill, *points: Point, seconds: float = 120) -> None:
 
 
 def kill(drill: Drill, name: str) -> None:
-    """SIGKILL to one process of the stack, and see it dead; it is started again a second later, however often it was
-    killed."""
-    service = drill.stack.supervisor.services[name]
-    service.delay = 0.0
-    process = service.process
+    """SIGKILL to one process of the stack, and see it dead; it is started again at once."""
+    process = drill.stack.supervisor.services[name].process
     drill.stack.kill(name)
     if process is not None:
         process.wait(30)
@@ -61,14 +58,21 @@ def wait_for_worker(drill: Drill, seconds: float = 120) -> None:
 
 
 def wait_for_web(drill: Drill, seconds: float = 60) -> None:
-    """Pages are answered again."""
-    drill.wait(lambda: is_taken(drill.stack.port), "the web process", seconds)
+    """Pages are answered again. That its port is taken says less: the kernel closes that of a killed process later."""
+
+    def answers() -> bool:
+        try:
+            return bool(drill.get("/healthz"))
+        except OSError:
+            return False
+
+    drill.wait(answers, "the web process", seconds)
 
 
 @contextmanager
 def second_worker(drill: Drill) -> Iterator[int]:
     """Another worker beside the stack's own, at work; its process id."""
-    command = [sys.executable, "manage.py", "worker"]
+    command = [sys.executable, "manage.py", "worker", SKIP_CHECKS]
     with subprocess.Popen(command, env={**drill.stack.environment(), "ENGINE_SLOTS": "1"}) as process:
         try:
             drill.wait(lambda: drill.rows(SEEN, process.pid) != [], "the second worker", 120)
