@@ -36,15 +36,17 @@ def in_eight_bits(parts: Tensor) -> Tensor:
     return torch.stack([_in_eight_bits(row) for row in parts])
 
 
-def fastest(depth: int) -> Attend:
-    """What costs this processor less. Smaller heads are those of models for tests: they are to start fast, and numba
-    takes a second."""
-    return in_eight_bits if depth == DEPTH and _eight_bits_pay() else exactly
+def eight_bits_pay(depth: int) -> bool:
+    """Whether loops of our own over 8-bit numbers are faster on this processor, with the threads of this process.
+
+    Never for narrower heads: those are of models for tests, which are to start fast, and numba takes a second.
+    """
+    return depth == DEPTH and _tried()
 
 
 @functools.cache
-def _eight_bits_pay() -> bool:
-    """Whether they are faster here, with the threads of this process. About 50 ms, once, when numba is loaded."""
+def _tried() -> bool:
+    """About 50 ms, once, when numba is loaded."""
     parts = torch.randn(1, 1500, 3, 2, DEPTH, generator=torch.Generator().manual_seed(1))
     return min(_timed(in_eight_bits, parts) for _ in range(3)) < PAYS * min(_timed(exactly, parts) for _ in range(3))
 

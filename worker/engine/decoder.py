@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from worker.engine.graph import FixedState
-from worker.engine.linear import gelu_
 from worker.engine.memory import Memory, State
 from worker.engine.rounded import RoundedMemory
 from worker.engine.weights import DecoderWeights
@@ -118,7 +117,7 @@ class Decoder:
                 assert watched is not None
                 watched[pair] = weights.view(state.rows, self.heads, *weights.shape[1:])[:, pair[1]]
             x += layer.cross.out(found)
-            x += layer.down(gelu_(layer.up(layer.norm(x))))
+            x += layer.feed(layer.norm(x))
         return x
 
     def _embed(self, tokens: Tensor, first: int) -> Tensor:

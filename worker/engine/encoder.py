@@ -79,7 +79,7 @@ class Encoder:
         x += weights.positions
         for layer in weights.layers:
             x += self._attend(layer, x)
-            x += layer.down(gelu_(layer.up(layer.norm(x))))
+            x += layer.feed(layer.norm(x))
         return weights.norm(x)
 
     def _attend(self, layer: Layer, x: Tensor) -> Tensor:

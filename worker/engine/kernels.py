@@ -3,8 +3,9 @@
 Loading this module takes one to two seconds and 70 MB, so it is imported late. It keeps nothing on the disk: a folder
 of compiled code that another account can write to would be a way in.
 
-Trap: numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or worse:
-each intermediate result is cast back.
+Two traps. numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or
+worse: each intermediate result is cast back. And it takes the largest of floats one by one, but of integers many at a
+time: sizes are compared as the integers that their bits are, which have the same order.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,14 @@ import numpy as np
 from numba import njit
 
 INTEGER, SINGLE, BYTE = np.int32, np.float32, np.int8
-LARGEST = SINGLE(127)
+LARGEST, ONE, HALF, ROOT_HALF = SINGLE(127), SINGLE(1), SINGLE(0.5), SINGLE(0.5**0.5)
+UNSIGNED = INTEGER(0x7FFFFFFF)  # the bits of a float without its sign
+FAR = SINGLE(4)  # from here on the error function is 1
+# Of the error function, highest power first (Eigen, `generic_fast_erf_float`).
+A = tuple(map(SINGLE, (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
+                       -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02)))  # fmt: skip
+B = tuple(map(SINGLE, (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
+                       -1.42647390514189e-02)))  # fmt: skip
 SMALLEST = SINGLE(1e-12)
 SHIFT, MIDDLE = INTEGER(128), SINGLE(128.5)  # added before and taken off behind: cutting off then rounds to the nearest
 FARTHEST = SINGLE(0.75)  # sixteenths: what is 12 below the highest score is nothing
@@ -104,3 +112,54 @@ def scale(found: Any, total: Any, value_steps: Any, out: Any) -> None:
         each = SINGLE(1) / total[query]
         for number in range(found.shape[1]):
             out[query, number] = SINGLE(found[query, number]) * (each * value_steps[number])
+
+
+@_compiled("void(float32[:,::1],int8[:,::1],float32[::1])")
+def round_rows(rows: Any, rounded: Any, steps: Any) -> None:
+    """Rows in 8 bits, and what 1 is in each."""
+    most = np.empty(1, INTEGER)
+    for place in range(rows.shape[0]):
+        row, out, bits = rows[place], rounded[place], rows[place].view(INTEGER)
+        top = INTEGER(0)
+        for number in range(row.shape[0]):
+            top = max(top, INTEGER(bits[number] & UNSIGNED))
+        most[0] = top
+        step = max(most.view(SINGLE)[0], SMALLEST) / LARGEST
+        for number in range(row.shape[0]):
+            out[number] = BYTE(INTEGER(row[number] / step + MIDDLE) - SHIFT)
+        steps[place] = step
+
+
+@_compiled("void(int32[:,::1],float32[::1],float32[::1],float32[::1],int8[:,::1])")
+def bend(sums: Any, weight_steps: Any, bias: Any, steps: Any, rounded: Any) -> None:
+    """GELU of a product: sums of 8-bit numbers -> the same in 8 bits. `steps`: what 1 is in each row, before and after.
+
+    GELU as torch has it, to 1e-6: the error function is Eigen's quotient of two polynomials.
+    """
+    line, most = np.empty(sums.shape[1], SINGLE), np.empty(1, INTEGER)
+    bits = line.view(INTEGER)
+    for place in range(sums.shape[0]):
+        row, out, step = sums[place], rounded[place], steps[place]
+        for number in range(row.shape[0]):
+            x = SINGLE(row[number]) * (step * weight_steps[number]) + bias[number]
+            z = min(max(x * ROOT_HALF, -FAR), FAR)
+            s = z * z
+            above = (((((A[0] * s + A[1]) * s + A[2]) * s + A[3]) * s + A[4]) * s + A[5]) * s + A[6]
+            below = (((B[0] * s + B[1]) * s + B[2]) * s + B[3]) * s + B[4]
+            line[number] = HALF * x * (ONE + z * above / below)
+        top = INTEGER(0)
+        for number in range(row.shape[0]):
+            top = max(top, INTEGER(bits[number] & UNSIGNED))
+        most[0] = top
+        step = max(most.view(SINGLE)[0], SMALLEST) / LARGEST
+        for number in range(row.shape[0]):
+            out[number] = BYTE(INTEGER(line[number] / step + MIDDLE) - SHIFT)
+        steps[place] = step
+
+
+@_compiled("void(int32[:,::1],float32[::1],float32[::1],float32[::1],float32[:,::1])")
+def unround(sums: Any, weight_steps: Any, bias: Any, steps: Any, out: Any) -> None:
+    """A product, from its sums of 8-bit numbers."""
+    for place in range(sums.shape[0]):
+        for number in range(sums.shape[1]):
+            out[place, number] = SINGLE(sums[place, number]) * (steps[place] * weight_steps[number]) + bias[number]

@@ -70,9 +70,7 @@ def eight_bits_by_row(weight: Tensor, bias: Tensor | None) -> Product:
 
 
 def _packed(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
-    scales = weight.abs().amax(dim=1).float().clamp_min(SMALLEST) / LARGEST
-    if not bool(scales.isfinite().all()):
-        raise not_a_number()
+    scales = steps_of(weight)
     zeros = torch.zeros(len(scales), dtype=torch.long)
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # tensors of this kind go some day, too:
         # then the prepacked form must come from elsewhere (pytorch issue 184982)
@@ -80,6 +78,14 @@ def _packed(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
     torch.backends.quantized.engine = _kernels()
     packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(rounded, None if bias is None else bias.float())
     return packed
+
+
+def steps_of(weight: Tensor) -> Tensor:
+    """What 1 is in 8-bit numbers of each output (fp32)."""
+    steps = weight.abs().amax(dim=1).float().clamp_min(SMALLEST) / LARGEST
+    if not bool(steps.isfinite().all()):
+        raise not_a_number()
+    return steps
 
 
 def gelu_(x: Tensor) -> Tensor:

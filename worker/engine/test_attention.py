@@ -73,13 +73,38 @@ def test_it_is_used_where_it_pays_in_models_like_openais_alone(monkeypatch: pyte
     from worker.engine.weights import precision
 
     cpu = torch.device("cpu")
-    for pays, chosen in ((True, attention.in_eight_bits), (False, attention.exactly)):
-        monkeypatch.setattr(attention, "_eight_bits_pay", lambda pays=pays: pays)
-        assert precision(FAST, cpu).attention(64) is chosen
-    monkeypatch.setattr(attention, "_eight_bits_pay", lambda: True)
-    assert precision(FAST, cpu).attention(32) is attention.exactly
-    assert precision(EXACT, cpu).attention(64) is attention.exactly
-    assert precision(FAST, torch.device("cuda")).attention(64) is attention.exactly
+    for pays in (False, True):
+        monkeypatch.setattr(attention, "_tried", lambda pays=pays: pays)
+        assert precision(FAST, cpu).compiled(64) is pays
+        assert not precision(FAST, cpu).compiled(32)
+        assert not precision(EXACT, cpu).compiled(64)
+        assert not precision(FAST, torch.device("cuda")).compiled(64)
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_a_model_like_openais_hears_nearly_the_same_features(monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
+    import torch
+
+    from worker.engine import attention
+    from worker.engine.encoder import Encoder
+    from worker.engine.weights import encoder_weights, precision
+
+    monkeypatch.setattr(attention, "_tried", lambda: pays)
+    weights, cpu = like_openais().encoder, torch.device("cpu")
+    mels = torch.randn(2, 80, 3000, generator=torch.Generator().manual_seed(6))
+    fast = Encoder(encoder_weights(weights, precision(FAST, cpu)))
+    assert (fast._weights.attend is attention.in_eight_bits) is pays
+    wanted, found = Encoder(encoder_weights(weights, precision(EXACT, cpu)))(mels), fast(mels)
+    assert float((found - wanted).std()) < 0.03 * float(wanted.std())
+    assert torch.equal(fast(mels[1:]), found[1:])
+
+
+def like_openais() -> "Whisper":
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+
+    torch.manual_seed(7)
+    return Whisper(ModelDimensions(80, 1500, 128, 2, 2, 51864, 448, 128, 2, 1)).eval().requires_grad_(False)
 
 
 def test_the_faster_one_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +112,7 @@ def test_the_faster_one_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> N
 
     seconds = {attention.in_eight_bits: 1.0, attention.exactly: 1.05}
     monkeypatch.setattr(attention, "_timed", lambda attend, _: seconds[attend])
-    look = attention._eight_bits_pay.__wrapped__
+    look = attention._tried.__wrapped__
     assert not look()  # what is gained must be worth a coarser look
     seconds[attention.exactly] = 2.0
     assert look()

@@ -9,21 +9,20 @@ from torch import Tensor
 from torch.nn import functional
 from whisper.model import AudioEncoder, MultiHeadAttention, ResidualAttentionBlock, TextDecoder
 
-from worker.engine.attention import Attend, exactly, fastest
+from worker.engine import attention, feed
 from worker.engine.base import EXACT
 from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by_row, laid_out, not_a_number
 
 
 @dataclass(frozen=True)
 class Precision:
-    """`pack`: for inputs of one window, `pack_rows`: of several. `attention`: of the encoder, for heads so wide.
-
-    `flow`: numbers between layers; `memory`: of cross-attention's keys and values; `table`: of token embeddings. All
-    weights are taken to `device`."""
+    """`pack`: for inputs of one window, `pack_rows`: of several. `compiled`: whether an encoder with heads so wide runs
+    most of its work in loops of our own. `flow`: numbers between layers; `memory`: of cross-attention's keys and
+    values; `table`: of token embeddings. All weights are taken to `device`."""
 
     pack: Pack
     pack_rows: Pack
-    attention: Callable[[int], Attend]
+    compiled: Callable[[int], bool]
     flow: torch.dtype
     memory: torch.dtype
     table: torch.dtype
@@ -42,11 +41,13 @@ class Precision:
 def precision(mode: str, device: torch.device) -> Precision:
     """`exact`: fp32 everywhere, the tokens of openai-whisper. `fast`: half precision on a GPU, 8 bits on a CPU."""
     if mode == EXACT:
-        return Precision(dense, dense, lambda _: exactly, torch.float32, torch.float32, torch.float32, device)
+        return Precision(dense, dense, lambda _: False, torch.float32, torch.float32, torch.float32, device)
     if device.type == "cuda":
-        return Precision(dense, dense, lambda _: exactly, torch.float16, torch.float16, torch.float16, device)
+        return Precision(dense, dense, lambda _: False, torch.float16, torch.float16, torch.float16, device)
     # Checkpoints are stored in fp16, so a table in fp16 loses nothing.
-    return Precision(eight_bits, eight_bits_by_row, fastest, torch.float32, torch.uint8, torch.float16, device)
+    return Precision(
+        eight_bits, eight_bits_by_row, attention.eight_bits_pay, torch.float32, torch.uint8, torch.float16, device
+    )
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ class Layer:
     attention_out: Product
     cross: "Cross | None"
     norm: Norm
-    up: Product
-    down: Product
+    feed: Product
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class EncoderWeights:
     """`convolutions` over three neighbours each, side by side."""
 
     heads: int
-    attend: Attend
+    attend: attention.Attend
     convolutions: list[Product]
     positions: Tensor
     layers: list[Layer]
@@ -110,15 +110,16 @@ class DecoderWeights:
 def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeights:
     """Nothing of the encoder is changed or kept: what is packed is a copy."""
     take, heads = precision.take, encoder.blocks[0].attn.n_head
+    compiled = precision.compiled(encoder.ln_post.weight.shape[0] // heads)
     return EncoderWeights(
         heads=heads,
-        attend=precision.attention(encoder.ln_post.weight.shape[0] // heads),
+        attend=attention.in_eight_bits if compiled else attention.exactly,
         convolutions=[
             precision.product(each.weight.transpose(1, 2).flatten(1), each.bias)
             for each in (encoder.conv1, encoder.conv2)
         ],
         positions=take(encoder.positional_embedding),
-        layers=[_layer(block, precision, rows=False) for block in encoder.blocks],
+        layers=[_layer(block, precision, compiled=compiled) for block in encoder.blocks],
         norm=_norm(encoder.ln_post, precision),
         precision=precision,
     )
@@ -138,16 +139,18 @@ def decoder_weights(decoder: TextDecoder, precision: Precision) -> DecoderWeight
     )
 
 
-def _layer(block: ResidualAttentionBlock, precision: Precision, *, rows: bool) -> Layer:
+def _layer(block: ResidualAttentionBlock, precision: Precision, *, rows: bool = False, compiled: bool = False) -> Layer:
     pack = functools.partial(precision.product, rows=rows)
+    up, _, down = block.mlp
     return Layer(
         attention_norm=_norm(block.attn_ln, precision),
         attention=pack(*_side_by_side(block.attn)),
         attention_out=pack(block.attn.out.weight, block.attn.out.bias),
         cross=_cross(block, precision) if block.cross_attn is not None else None,
         norm=_norm(block.mlp_ln, precision),
-        up=pack(block.mlp[0].weight, block.mlp[0].bias),
-        down=pack(block.mlp[2].weight, block.mlp[2].bias),
+        feed=feed.InEightBits(up, down)
+        if compiled
+        else feed.plain(pack(up.weight, up.bias), pack(down.weight, down.bias)),
     )
 
 
