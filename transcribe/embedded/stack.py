@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -26,7 +25,7 @@ from worker.model import ModelMissing, choose
 
 DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
 WEB_SECONDS, WORKER_SECONDS = 60, 600
-SKIP_CHECKS = "--skip-checks"  # `migrate` has made them, and they load all pages: 0.4 s at each start of a worker
+SKIP_CHECKS = "--skip-checks"  # for commands on a stack that runs: they load all pages (0.4 s)
 TRIES = 5  # a tenth of a second apart
 Say = Callable[[str], None]
 
@@ -126,10 +125,14 @@ class Stack:
         self._start_postgres()
         self._start_temporal()
         self._choose_model()
-        self._prepare()
+        with self._step("Assets"):
+            assets.build(self.say)
+            assets.collect(self.data / "static", self.environment())
+        with self._step("Migrations"):
+            self.command("migrate", "--no-input", "--verbosity", "0")
         self._start_worker()
         with self._step("First user"):
-            first = json.loads(self.command("first_user", SKIP_CHECKS))
+            first = json.loads(self.command("first_user"))
             self._tell_password(first)
         if self.web:
             self._start_web()
@@ -175,18 +178,9 @@ class Stack:
             self._values |= {"WHISPER_MODEL": str(path), "MODEL_NAME": name, "WHISPER_MODELS": several}
             note(name)
 
-    def _prepare(self) -> None:
-        """Static files and tables, each by a process of its own, at the same time."""
-        with self._step("Assets"):
-            assets.build(self.say)
-        with self._step("Tables"), ThreadPoolExecutor(1) as beside:
-            collected = beside.submit(assets.collect, self.data / "static", self.environment())
-            self.command("migrate", "--no-input", "--verbosity", "0")
-            collected.result()
-
     def _start_worker(self) -> None:
         """It loads its model while the next steps run, and is waited for at the end."""
-        command = [sys.executable, str(places.CHECKOUT / "manage.py"), "worker", SKIP_CHECKS]
+        command = [sys.executable, str(places.CHECKOUT / "manage.py"), "worker"]
         self.supervisor.add(Service("worker", lambda: self._spawn("worker", command), seconds=40))
 
     def _start_web(self) -> None:
