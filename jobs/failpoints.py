@@ -5,8 +5,8 @@ nothing starts with it (`transcribe.checks`). Unset, which is always but in thos
 """
 
 import logging
-import os
 import signal
+import threading
 from enum import StrEnum
 from pathlib import Path
 
@@ -82,4 +82,5 @@ def _act(point: Point, action: Action) -> None:
     logger.warning("failpoint %s: %s", point, action)
     if action is Action.RAISE:
         raise Reached(point)
-    os.kill(os.getpid(), signal.SIGKILL if action is Action.KILL else signal.SIGSTOP)
+    # To this thread: sent to the process, another thread may take it up, and this one has gone on by then.
+    signal.pthread_kill(threading.get_ident(), signal.SIGKILL if action is Action.KILL else signal.SIGSTOP)

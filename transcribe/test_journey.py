@@ -133,8 +133,8 @@ def test_a_recording_becomes_text_that_can_be_kept(page: Page, tmp_path: Path) -
     assert share <= ERROR_SHARE
 
 
-def test_two_hours_show_their_text_while_it_is_written_and_stop_on_request(page: Page, tmp_path: Path) -> None:
-    upload(page, long_recording(tmp_path / "two hours.mp3", 120))
+def test_an_hour_shows_its_text_while_it_is_written_and_stops_on_request(page: Page, tmp_path: Path) -> None:
+    upload(page, long_recording(tmp_path / "an hour.mp3", 60))
     page.evaluate("() => { window.neverLoadedAgain = true; }")
     found = page.wait_for_function(IN_THE_MIDDLE, timeout=END).json_value()
     print("partial text:", found)
