@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine.linear import sums_overflow
+
 Attend = Callable[[Tensor], Tensor]
 """Queries (scaled), keys and values (rows, positions, 3, heads, depth) -> what they find (rows, positions, width)."""
 
@@ -39,9 +41,9 @@ def in_eight_bits(parts: Tensor) -> Tensor:
 def eight_bits_pay(depth: int) -> bool:
     """Whether loops of our own over 8-bit numbers are faster on this processor, with the threads of this process.
 
-    Never for narrower heads: those are of models for tests, which are to start fast, and numba takes a second.
+    Never without VNNI, where sums of 8-bit products are cut off. Never for narrower heads: those are of models for tests, which are to start fast, and numba takes a second.
     """
-    return depth == DEPTH and _tried()
+    return depth == DEPTH and not sums_overflow() and _tried()
 
 
 @functools.cache
