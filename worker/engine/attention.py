@@ -41,7 +41,8 @@ def in_eight_bits(parts: Tensor) -> Tensor:
 def eight_bits_pay(depth: int) -> bool:
     """Whether loops of our own over 8-bit numbers are faster on this processor, with the threads of this process.
 
-    Never without VNNI, where sums of 8-bit products are cut off. Never for narrower heads: those are of models for tests, which are to start fast, and numba takes a second.
+    Never without VNNI, where sums of 8-bit products are cut off. Never for narrower heads: those are of models for
+    tests, which are to start fast, and numba takes a second.
     """
     return depth == DEPTH and not sums_overflow() and _tried()
 
