@@ -14,6 +14,7 @@ MEDIAN_OF = 7
 # Comparisons that leave the median of seven in place 3 (N. Devillard, "Fast median search", 1998).
 NETWORK = ((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4))
 SMALLEST = 1e-12
+AT_ONCE = 16  # tokens that fit the cache with their neighbours: 0.9 ms for a head's 70 tokens, all at once 1.75
 NEAR = 5  # positions (0.1 s)
 Focus = NDArray[np.float64]
 """(tokens, positions): how much a position belongs to a token, more than to other tokens."""
@@ -28,7 +29,8 @@ def focus(attention: Tensor, positions: int) -> Focus:
     for head in shares:  # one by one: they fit the cache
         apart = head - head.mean(dim=0)
         deviation = apart.square().mean(dim=0).sqrt()  # a third of the time of `std_mean`
-        total += _median(apart / deviation.clamp_min(SMALLEST))
+        few = (apart / deviation.clamp_min(SMALLEST)).split(AT_ONCE)
+        total += torch.cat([_median(part) for part in few])
     found: Focus = (total / len(shares)).double().cpu().numpy()
     return found
 

@@ -1,13 +1,15 @@
 """Loops that torch has no operation for, compiled by numba for this processor. Arrays are C-contiguous.
 
-Loading this module takes one to two seconds and 70 MB, so it is imported late. It keeps nothing on the disk: a folder
-of compiled code that another account can write to would be a way in.
+Loading this module takes three seconds and 70 MB, or one second where another process has compiled it before and both
+were told to keep such code in the same folder (`SlotPool`). So it is imported late. Nothing is kept elsewhere: a folder
+that another account can write to would be a way in.
 
 Two traps. numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or
 worse: each intermediate result is cast back. And it takes the largest of floats one by one, but of integers many at a
 time: sizes are compared as the integers that their bits are, which have the same order.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +31,9 @@ FARTHEST = SINGLE(0.75)  # sixteenths: what is 12 below the highest score is not
 
 
 def _compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    made: Callable[[Callable[..., None]], Callable[..., None]] = njit(signature, fastmath=True, error_model="numpy")
+    made: Callable[[Callable[..., None]], Callable[..., None]] = njit(
+        signature, fastmath=True, error_model="numpy", cache="NUMBA_CACHE_DIR" in os.environ
+    )
     return made
 
 

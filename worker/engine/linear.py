@@ -47,7 +47,7 @@ def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
     and `torch.ops.onednn.qlinear_pointwise` takes a thousand times longer for 8 rows. So fbgemm, where it is.
     """
     packed = _packed(weight, bias)
-    return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=_sums_overflow())
+    return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=sums_overflow())
 
 
 def eight_bits_by_row(weight: Tensor, bias: Tensor | None) -> Product:
@@ -58,7 +58,7 @@ def eight_bits_by_row(weight: Tensor, bias: Tensor | None) -> Product:
     """
     if _kernels() != "fbgemm":  # the others have no product whose scale is given
         return eight_bits(weight, bias)
-    packed, most = _packed(weight, None), LARGEST // 2 if _sums_overflow() else LARGEST
+    packed, most = _packed(weight, None), LARGEST // 2 if sums_overflow() else LARGEST
     product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
     def by_row(x: Tensor) -> Tensor:
@@ -100,6 +100,6 @@ def _kernels() -> str:
 
 
 @functools.cache
-def _sums_overflow() -> bool:
+def sums_overflow() -> bool:
     """Without VNNI, pairs of products are added in 16 bits: inputs must do with 7 bits, or sums are cut off."""
     return not torch.cpu._is_vnni_supported()

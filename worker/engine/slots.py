@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ class SlotPool:
         self._known: Loaded | None = None
         self._speed = 0.0
         self._lock = threading.Lock()
+        self._compiled: tempfile.TemporaryDirectory[str] | None = None
         # Children are killed by the kernel when the thread that started them ends, so all of them are started by one
         # thread that lives as long as the pool.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="engine-starter")
@@ -58,6 +60,9 @@ class SlotPool:
             self._share = self._share or self._whole_machine()
         except OSError as error:
             raise EngineRefused("checkpoint_missing", f"There is no checkpoint: {error.strerror}.") from error
+        # What the first child compiles is there for the others, and for those that replace them. Nobody else may write
+        # to it, and it ends with the pool.
+        self._compiled = tempfile.TemporaryDirectory(prefix="transcribe-engine-")
         plan = self._share.layout
         self.slots, self.threads, self.device = len(plan.devices), plan.threads, plan.devices[0]
         slots = [Slot(self, device) for device in plan.devices]
@@ -131,6 +136,8 @@ class SlotPool:
         for slot in idle:
             slot.close()
             self._free.put(slot)
+        if self._compiled is not None:
+            self._compiled.cleanup()
 
     def launch(self, device: str) -> EngineProcess:
         """A new child, loading."""
@@ -166,6 +173,8 @@ class SlotPool:
         command += ["--model", settings.model, "--mode", settings.mode]
         command += ["--device", device, "--threads", str(self.threads), "--log-format", settings.log_format]
         command += ["--parent", str(os.getpid())] + (["--speed", str(self._known.speed)] if self._known else [])
-        child = EngineProcess(command, ROOT, environment(self.threads))
+        assert self._compiled is not None
+        kept = {"NUMBA_CACHE_DIR": self._compiled.name}
+        child = EngineProcess(command, ROOT, environment(self.threads) | kept)
         self._children.add(child)
         return child

@@ -24,6 +24,7 @@ def by_chance(queries: float, *, depth: int = 64) -> "Tensor":
     return parts
 
 
+@pytest.mark.usefixtures("true_sums")
 @pytest.mark.parametrize(("queries", "depth"), [(0.02, 64), (0.125, 64), (0.5, 64), (0.5, 32)])
 def test_near_to_the_exact_one_however_sharply_it_looks(queries: float, depth: int) -> None:
     from worker.engine.attention import exactly, in_eight_bits
@@ -35,6 +36,7 @@ def test_near_to_the_exact_one_however_sharply_it_looks(queries: float, depth: i
     assert float((found - wanted).std()) < 0.05 * float(wanted.std())
 
 
+@pytest.mark.usefixtures("true_sums")
 def test_many_small_weights_count_as_much_as_they_are() -> None:
     """Each position looks at itself, and 250 times less at each of the others, which all say the same."""
     import torch
@@ -52,6 +54,7 @@ def test_many_small_weights_count_as_much_as_they_are() -> None:
     assert float((found - wanted).abs().max()) < 0.05
 
 
+@pytest.mark.usefixtures("true_sums")
 @pytest.mark.parametrize("mode", [EXACT, FAST])
 def test_the_same_is_heard_with_it(english: Path, model: "Whisper", mode: str) -> None:
     from worker.engine.attention import in_eight_bits
@@ -73,14 +76,16 @@ def test_it_is_used_where_it_pays_in_models_like_openais_alone(monkeypatch: pyte
     from worker.engine.weights import precision
 
     cpu = torch.device("cpu")
-    for pays in (False, True):
+    for exact, pays in ((True, False), (True, True), (False, True)):
+        monkeypatch.setattr(attention, "sums_overflow", lambda exact=exact: not exact)
         monkeypatch.setattr(attention, "_tried", lambda pays=pays: pays)
-        assert precision(FAST, cpu).compiled(64) is pays
+        assert precision(FAST, cpu).compiled(64) is (exact and pays)
         assert not precision(FAST, cpu).compiled(32)
         assert not precision(EXACT, cpu).compiled(64)
         assert not precision(FAST, torch.device("cuda")).compiled(64)
 
 
+@pytest.mark.usefixtures("true_sums")
 @pytest.mark.parametrize("pays", [False, True])
 def test_a_model_like_openais_hears_nearly_the_same_features(monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
     import torch

@@ -5,6 +5,7 @@ import pytest
 ROWS, WIDTH = 300, 96
 
 
+@pytest.mark.usefixtures("true_sums")
 @pytest.mark.parametrize("loud", [0.0, 1.0, 1000.0])
 @pytest.mark.parametrize("rows", [20, ROWS])
 def test_near_to_the_exact_one_row_by_row(loud: float, rows: int) -> None:

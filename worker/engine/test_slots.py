@@ -273,6 +273,24 @@ def test_closed_while_it_hears(english: Path) -> None:
     pool.close()
 
 
+def test_children_share_a_folder_for_compiled_code_that_nobody_else_may_enter() -> None:
+    pool = SlotPool(EngineSettings(CHECKPOINT, "demo", 1, 10, 60))
+    pool.start()
+    with pool.slot() as slot:
+        before = folder_of(slot)
+        slot.close()
+        slot.warm(nothing)
+        assert folder_of(slot) == before
+    assert before.stat().st_mode & 0o777 == 0o700
+    pool.close()
+    assert not before.exists()
+
+
+def folder_of(slot: Slot) -> Path:
+    assert slot.pid
+    return Path(psutil.Process(slot.pid).environ()["NUMBA_CACHE_DIR"])
+
+
 def test_no_checkpoint(tmp_path: Path) -> None:
     pool = SlotPool(EngineSettings(tmp_path / "none.pt", "none", 1, 1, 1))
     with pytest.raises(EngineRefused, match="checkpoint_missing"):
