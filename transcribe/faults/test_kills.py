@@ -87,6 +87,8 @@ def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_a
 
 def kill_an_engine_at_work(drill: Drill, job: str) -> int:
     """Frozen first, so that a batch is certainly in flight in it; the batch it died on."""
+    # One may load its model yet: frozen then, it would never have a batch.
+    drill.wait(lambda: len(in_flight(drill, job)) == len(engines(drill)), "every engine to be at work", 60)
     before = deaths(drill, job)
     frozen = engines(drill)
     for child in frozen:
