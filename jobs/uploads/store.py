@@ -155,25 +155,39 @@ def begin(owner: User, title: str, length: int | None = None, upload_id: UUID | 
 
 
 def _clear(upload_id: UUID) -> None:
+    """Raises Locked while somebody writes it, or is about to remove it."""
     found = Upload.objects.filter(pk=upload_id, job=None).first()
-    if found is not None:
-        with suppress(FileNotFoundError):
-            Writer(found).close()
+    if found is None:
+        return
+    try:
+        writer = Writer(found)
+    except FileNotFoundError:
         discard(found)
+        return
+    try:
+        discard(found)  # while its file is locked: whoever begins anew meanwhile would lose the new one
+    finally:
+        writer.close()
 
 
 def open_new(upload: Upload) -> Writer:
     """Store the row of a new upload and open its file. Raises StorageFull and TooManyUploads, see `_admit`."""
-    # The row first: a file without a row is litter, a row without a file expires.
     upload.expires_at = next_expiry()
-    with transaction.atomic():
-        _admit(upload)
-        upload.save(force_insert=True)
+    writer: Writer | None = None
     try:
-        return Writer(upload, new=True)
+        # Nobody sees the row before its file is locked: a row without a file is given up by who comes next (`_clear`).
+        with transaction.atomic():
+            _admit(upload)
+            upload.save(force_insert=True)
+            writer = Writer(upload, new=True)
+    except FileNotFoundError:  # who gave up the one before took the file away while we opened it
+        raise _busy() from None
     except BaseException:
-        discard(upload)
+        if writer is not None:
+            upload.path.unlink(missing_ok=True)
+            writer.close()
         raise
+    return writer
 
 
 def next_expiry() -> datetime:

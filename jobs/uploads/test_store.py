@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -179,3 +180,62 @@ def test_uploads_at_the_same_moment_do_not_pass_the_limit(alice: User, media: Pa
     with ThreadPoolExecutor(8) as people:
         assert sum(people.map(one, range(8))) == 3
     assert Upload.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_sees_an_upload_before_its_file_is_locked(
+    alice: User, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who saw its row alone would take it for one that nobody writes any more."""
+    key, seen = uuid4(), list[bool]()
+    opened = store.Writer
+
+    def look() -> None:
+        seen.append(Upload.objects.filter(pk=key).exists())
+        connection.close()
+
+    def watched(upload: Upload, *, new: bool = False) -> store.Writer:
+        if new:
+            with ThreadPoolExecutor(1) as another:
+                another.submit(look).result()
+        return opened(upload, new=new)
+
+    monkeypatch.setattr(store, "Writer", watched)
+    writer = store.begin(alice, "a.mp3", upload_id=key)
+    assert seen == [False]
+    with pytest.raises(Locked):
+        store.begin(alice, "a.mp3", upload_id=key)
+    writer.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_begins_anew_keeps_others_away_until_the_old_file_is_gone(
+    alice: User, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, refused = uuid4(), list[str]()
+    store.begin(alice, "a.mp3", upload_id=key).close()
+    discard = store.discard
+
+    def watched(upload: Upload) -> None:
+        with pytest.raises(Locked) as busy:
+            store.Writer(upload)
+        refused.append(busy.value.code)
+        discard(upload)
+
+    monkeypatch.setattr(store, "discard", watched)
+    store.begin(alice, "a.mp3", upload_id=key).close()
+    assert refused == ["locked"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_taken_away_while_it_is_opened_is_another_ones_doing(
+    alice: User, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(file: int, path: Path) -> None:
+        path.unlink()
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(locks, "check_place", gone)
+    with pytest.raises(Locked):
+        store.begin(alice, "a.mp3", upload_id=uuid4())
+    assert not Upload.objects.exists()
