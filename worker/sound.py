@@ -67,6 +67,7 @@ class Recording:
         self._shape: tuple[int, str, str] | None = None
         self._resampler: AudioResampler | None = None
         self._waiting: list[Samples] = []
+        self._held = 0  # samples in those; counted again for each frame, they would cost a tenth of the decoding
         self._missing_share, self._mp3_states_length = missing_share(file), mp3_states_length(file)
         self._is_webm = is_webm(file)
         self._container = _open(file)
@@ -157,7 +158,7 @@ class Recording:
             self._keep(frame)
         except Exception:
             self._count(None)
-        if sum(len(part) for part in self._waiting) >= self.rate:
+        if self._held >= self.rate:
             yield self._mixed()
 
     def _pause_before(self, frame: AudioFrame) -> Iterator[Samples]:
@@ -178,7 +179,10 @@ class Recording:
         if self._resampler is None:
             return
         for out in self._resampler.resample(frame):
-            self._waiting.append(np.asarray(out.to_ndarray(), np.int16).reshape(-1, out.layout.nb_channels))
+            # The frame's own memory, which the array keeps: PyAV's `to_ndarray` copies it twice.
+            part = np.frombuffer(out.planes[0], np.int16, out.samples * out.layout.nb_channels)
+            self._waiting.append(part.reshape(-1, out.layout.nb_channels))
+            self._held += out.samples
 
     def _drain(self) -> Iterator[Samples]:
         self._keep(None)
@@ -186,7 +190,7 @@ class Recording:
             yield self._mixed()
 
     def _mixed(self) -> Samples:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._held = self._waiting, [], 0
         return mix(np.concatenate(waiting))
 
 
