@@ -43,6 +43,7 @@ TICK_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
 LOCK_KEY = 0x7472616E  # "tran"
 RPC_TIMEOUT = timedelta(seconds=10)
+COURTESY_SECONDS = 2.0
 STEP_TIMEOUT = timedelta(seconds=10)  # Temporal's own: after which a step of a workflow goes to another worker
 AWAY = (RPCError, RuntimeError)  # a client that never reached the server raises the second
 QUICK = 30.0  # seconds of sound heard in a second: five minutes in ten seconds
@@ -154,14 +155,19 @@ class Scheduler:
         for run in cancelling:
             if not await self._in_thread(_worked_on, run.pk):
                 await self._in_thread(finish_cancel, run.pk)
-        for run in cancelling:  # after all rows: each call may take its whole timeout while Temporal is away
-            await self._cancel_workflow(run)
+        # After all rows and all at once: each may take its whole time while Temporal is away, and runs whose work has
+        # not stopped yet end at the next look.
+        await asyncio.gather(*map(self._cancel_workflow, cancelling))
 
     async def _cancel_workflow(self, run: Run) -> None:
-        """A courtesy: activities learn it from the row. A workflow left behind stops at its next activity."""
+        """A courtesy: activities learn it from the row. A workflow left behind stops at its next activity.
+
+        `rpc_timeout` is one of many: the SDK asks again for ten seconds, in which no other run would end or start.
+        """
         try:
-            await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
-        except AWAY as error:
+            async with asyncio.timeout(COURTESY_SECONDS):
+                await self._client.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        except (*AWAY, TimeoutError) as error:
             logger.info("run %s: its workflow was not cancelled: %s", run.pk, _why(error), extra={"run": str(run.pk)})
 
     async def _repair(self) -> None:

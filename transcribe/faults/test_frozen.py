@@ -28,8 +28,9 @@ def test_a_worker_that_wakes_late_changes_nothing(
     wait_for_breaks(drill, point)
     frozen = wait_for_frozen(drill, workers)
     try:
-        after = drill.upload(minute, language="de")
-        assert [drill.wait_for_end(each) for each in (job, after)] == [("succeeded", "")] * 2
+        # What comes later is done, too, though each of its steps may first go to the sleeper: so only once.
+        after = [drill.upload(minute, language="de")] if point == Point.TEXT_WRITTEN else []
+        assert {drill.wait_for_end(each) for each in (job, *after)} == {("succeeded", "")}
         rows = everything(drill, job)
     finally:
         thaw(frozen)

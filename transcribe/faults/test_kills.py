@@ -29,7 +29,7 @@ def engines(drill: Drill) -> list[psutil.Process]:
 def test_five_killed_processes_repeat_only_the_batches_in_flight(drill: Drill, tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same victims at the same places each time
     victims = chance.sample(VICTIMS, len(VICTIMS))
-    recording = long_recording(tmp_path / "recording.mp3", 15)
+    recording = long_recording(tmp_path / "recording.mp3", 12)
     undisturbed = drill.upload(recording, title="undisturbed.mp3")
     assert drill.wait_for_end(undisturbed) == ("succeeded", "")
     assert min(drill.attempts(undisturbed)) == 1
