@@ -10,7 +10,7 @@ from transcribe.drill import SAMPLES, Drill, long_recording
 from transcribe.embedded import places, supervise
 from transcribe.faults.disks import RECORDINGS, ROWS, apart, mount, unmount
 
-MINUTES = 15
+MINUTES = 12
 SETTINGS = {
     "HEARTBEAT_TIMEOUT_SECONDS": "5",
     "REPAIR_SECONDS": "5",

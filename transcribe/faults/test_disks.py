@@ -26,7 +26,7 @@ def test_an_upload_is_refused_and_leaves_nothing(drill: Drill) -> None:
 
 
 def test_samples_that_find_no_room_are_waited_for(drill: Drill, recording: Path, lines: list[str]) -> None:
-    """A quarter of an hour of sound takes 29 MB."""
+    """Twelve minutes of sound take 23 MB."""
     with full(drill.stack.data / "media", left=recording.stat().st_size + 10 * MIB):
         job = drill.upload(recording)
         said = "an activity of run-{} failed: DiskFull".format(*drill.rows(CURRENT, job)[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.failpoints import Point
-from transcribe.drill import SAMPLES, Drill
+from transcribe.drill import Drill
 from transcribe.faults.tools import (
     agrees,
     break_at,
@@ -30,9 +30,11 @@ WORKERS = [
 HOURS_AGO = 3 * 3600
 
 
-def test_one_recording_survives_the_end_of_its_worker_at_every_step(drill: Drill, calm: str) -> None:
+def test_one_recording_survives_the_end_of_its_worker_at_every_step(drill: Drill, minute: Path) -> None:
+    calm = drill.upload(minute, language="de")
+    assert drill.wait_for_end(calm) == ("succeeded", "")
     break_at(drill, *WORKERS)
-    job = drill.upload(SAMPLES / "english.mp3")
+    job = drill.upload(minute, language="de")
     assert drill.wait_for_end(job) == ("succeeded", "")
     wait_for_breaks(drill, *WORKERS, seconds=600)
     wait_for_worker(drill)

@@ -54,7 +54,7 @@ def test_what_was_dumped_is_there_again_and_goes_on(
         print(f"restored and started in {time.monotonic() - start:.0f} s")
         assert elsewhere.wait_for_end(begun) == ("succeeded", "")
         assert elsewhere.text(calm) == heard
-        assert elsewhere.done_windows(begun) == len(elsewhere.attempts(begun)) > 30
+        assert elsewhere.done_windows(begun) == len(elsewhere.attempts(begun)) > 20
         # Its file went before it was copied: its page says so, and who deleted it may do so again.
         assert elsewhere.faults("--pause", "1") == [("file_missing", [deleted])]
         assert "minute.mp3" in elsewhere.get(f"/jobs/{deleted}/")
