@@ -18,6 +18,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from benchmarks._race import Roofline
 from transcribe.embedded import places
+from worker.engine.ahead import AHEAD
 from worker.engine.checkpoint import load_checkpoint
 
 DEMO = places.CHECKOUT / "worker" / "demo" / "demo.pt"
@@ -38,7 +39,8 @@ def dimensions(size: str) -> ModelDimensions:
 
 def bound_seconds(size: str, limits: Roofline, tokens: int, batch: int, *, exact: bool = False) -> float:
     """A window at the measured rates, nothing overlaps: products with weights in 8 bits, attention in fp32; for each
-    token the weights read once a batch, and the keys and values of the sound, in 8 bits. `exact`: all in fp32."""
+    token the weights read once a batch, and the keys and values of the sound, in 8 bits. `exact`: all in fp32, read
+    once for as many tokens as are checked at once, and each token guessed in 8 bits before."""
     d = dimensions(size)
     width, positions, layers, mels = int(d.n_audio_state), int(d.n_audio_ctx), int(d.n_text_layer), int(d.n_mels)
     products = positions * 24 * width**2 * int(d.n_audio_layer)  # 12 width^2 weights, two operations
@@ -48,9 +50,11 @@ def bound_seconds(size: str, limits: Roofline, tokens: int, batch: int, *, exact
     weights = layers * 14 * width**2 + int(d.n_vocab) * width
     whole, each = max(limits.exact, limits.medium) * 1e9, limits.eight * 1e9
     each = whole if exact else each
-    token_seconds = 2 * weights / each + layers * 4 * positions * width / whole
-    token_bytes = (weights / batch + layers * 2 * positions * width) * (4 if exact else 1)
-    a_token = max(token_seconds, token_bytes / (limits.read * 1e9))
+    seen, numbers = layers * 4 * positions * width / whole, weights / batch + layers * 2 * positions * width
+    reading = numbers / (limits.read * 1e9)
+    a_token = max(2 * weights / (limits.eight * 1e9) + seen, reading)
+    if exact:
+        a_token += max(2 * weights / whole + seen, 4 * reading / (AHEAD + 1))
     return (products + convolutions + keys) / each + attention / whole + tokens * a_token
 
 

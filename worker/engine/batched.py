@@ -21,7 +21,7 @@ from worker.engine.prompt import before
 from worker.engine.row import Row
 from worker.engine.sampling import Rules, decode_surely
 from worker.engine.sound import FRAMES_A_SECOND, from_frame, read_samples, spectrogram
-from worker.engine.weights import decoder_weights, encoder_weights, precision
+from worker.engine.weights import decoder_weights, encoder_weights, precision, rough_weights
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,10 @@ class BatchedEngine:
         self.dimensions = model.dims
         self.is_multilingual, self.translates = bool(model.is_multilingual), can_translate(model)
         self.encoder = Encoder(encoder_weights(model.encoder, numbers))
-        self.decoder = Decoder(decoder_weights(model.decoder, numbers))
+        weights = decoder_weights(model.decoder, numbers)
+        goes_ahead = mode == EXACT and self.device.type == "cpu"
+        rough = Decoder(rough_weights(model.decoder, weights)) if goes_ahead else None
+        self.decoder = Decoder(weights, rough=rough)
         self._aligner = Aligner(self.decoder, chosen_heads(model), sure=known_heads)
         self._languages = model.num_languages
         self._rules = rules

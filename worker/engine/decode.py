@@ -60,6 +60,14 @@ class Heard:
         if not self.ended:
             self.tokens.append(token)
 
+    def take_all(self, tokens: Sequence[tuple[int, float]], task: Task) -> None:
+        """Tokens and their log probabilities, up to the limit."""
+        for token, log_probability in tokens[: task.limit - len(self.tokens)]:
+            self.take(token, log_probability, task.tokenizer.eot)
+
+    def is_over(self, task: Task) -> bool:
+        return self.ended or len(self.tokens) == task.limit
+
 
 def task(decoder: Decoder, tokenizer: Tokenizer, before: Sequence[int] = (), *, tokens: int = 0) -> Task:
     """`before`: tokens as if said before each window. `tokens`: exactly so many are heard, for measurements; 0: as
@@ -93,7 +101,25 @@ def decode(decoder: Decoder, memory: Memory, task: Task, pick: Pick, temperature
                 grammar.keep(places)
                 tokens = tokens[places]
         logits = decoder.step(state, tokens)
-    return [_result(row, chance, task, temperature) for row, chance in zip(heard, silence, strict=True)]
+    return [result(row, chance, task, temperature) for row, chance in zip(heard, silence, strict=True)]
+
+
+def likeliest(logits: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """A `Pick` without chance."""
+    chosen = likeliest_token(logits)
+    return chosen, log_probabilities(logits, chosen)
+
+
+def likeliest_token(logits: Tensor) -> Tensor:
+    """On a CPU numpy finds the largest of 8 x 51865 in 0.03 ms, torch in 0.7."""
+    return logits.argmax(dim=-1) if logits.is_cuda else torch.from_numpy(logits.numpy().argmax(axis=1))
+
+
+def log_probabilities(logits: Tensor, chosen: Tensor) -> Tensor:
+    """Uses the logits up: `logsumexp` takes twice the time for its copies."""
+    top = logits.amax(dim=-1)
+    found = logits.gather(1, chosen[:, None])[:, 0] - top
+    return found - logits.sub_(top[:, None]).exp_().sum(dim=-1).log_()
 
 
 def _read(unread: list[Tensor], rows: Sequence[Heard], task: Task) -> None:
@@ -104,7 +130,8 @@ def _read(unread: list[Tensor], rows: Sequence[Heard], task: Task) -> None:
     unread.clear()
 
 
-def _result(heard: Heard, silence: float, task: Task, temperature: float) -> Result:
+def result(heard: Heard, silence: float, task: Task, temperature: float) -> Result:
+    """`silence`: the probability that nobody speaks."""
     text = task.tokenizer.decode(heard.tokens).strip()
     average = heard.log_probability / (len(heard.tokens) + 1)
     return Result(heard.tokens, average, silence, compression_ratio(text), temperature)

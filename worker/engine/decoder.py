@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from worker.engine.graph import FixedState
 from worker.engine.memory import Memory, State
+from worker.engine.placed import PlacedState
+from worker.engine.pool import Pool
 from worker.engine.rounded import RoundedMemory
 from worker.engine.weights import DecoderWeights
 
@@ -28,10 +30,12 @@ class Forced:
 
 class Decoder:
     """`context`: the most tokens a sequence can have. `vocabulary`: how many tokens there are. `fixed`: whether steps
-    keep to fixed addresses; by itself on a GPU, where they then are one CUDA graph."""
+    keep to fixed addresses; by itself on a GPU, where they then are one CUDA graph. `rough`: see `ahead.py`."""
 
-    def __init__(self, weights: DecoderWeights, *, fixed: bool = False) -> None:
+    def __init__(self, weights: DecoderWeights, *, fixed: bool = False, rough: "Decoder | None" = None) -> None:
         self._weights = weights
+        self.rough = rough
+        self._pool = Pool()
         self._fixed = fixed or weights.table.is_cuda
         self.context = len(weights.positions)
         self.vocabulary = len(weights.table)
@@ -51,7 +55,7 @@ class Decoder:
         numbers = weights.precision.memory
         kind = RoundedMemory if numbers == torch.uint8 else Memory
         shape = (rows, self.heads, length, width // self.heads)
-        memory = kind.empty(len(weights.layers), shape, numbers, self.device)
+        memory = kind.empty(len(weights.layers), shape, numbers, self.device, self._pool)
         for first in range(0, rows, at_once):
             for number, layer in enumerate(weights.layers):
                 assert layer.cross is not None
@@ -78,6 +82,15 @@ class Decoder:
         x = self._through(self._embed(tokens[:, None], state.length), state)
         state.length += 1
         return self._logits(x)
+
+    @torch.inference_mode()
+    def ahead(self, state: PlacedState, tokens: Tensor, first: int = 0) -> Tensor:
+        """Tokens (rows, tokens) that are next, `first` places behind that of each row -> logits behind each of them
+        (rows, tokens, vocabulary), fp32. No row moves."""
+        places, weights = state.look(first, tokens.shape[1]), self._weights
+        found = functional.embedding(tokens, weights.table).to(weights.precision.flow)
+        x = (found + functional.embedding(places, weights.positions)).flatten(0, 1)
+        return self._logits(self._through(x, state)).view(*tokens.shape, -1)
 
     def _fixed_step(self, state: FixedState, tokens: Tensor) -> Tensor:
         weights = self._weights
@@ -132,8 +145,10 @@ class Decoder:
     def _state(self, memory: Memory) -> State:
         weights = self._weights
         shape = (2, memory.rows, self.heads, self.context, weights.positions.shape[1] // self.heads)
-        kept = [torch.empty(shape, dtype=weights.precision.flow, device=self.device) for _ in weights.layers]
-        return FixedState(memory, kept) if self._fixed else State(memory, kept)
+        kept = self._pool.take(len(weights.layers), shape, weights.precision.flow, self.device)
+        state = FixedState(memory, kept) if self._fixed else State(memory, kept)
+        self._pool.give_back_after(state, kept)
+        return state
 
     def _tensor(self, tokens: Sequence[int]) -> Tensor:
         return torch.tensor(list(tokens), device=self.device)

@@ -7,8 +7,8 @@ import torch
 
 from worker.engine.base import SAMPLE_RATE, WINDOW_SECONDS, Options
 from worker.engine.batched import BatchedEngine
-from worker.engine.decode import decode, task
-from worker.engine.sampling import likeliest
+from worker.engine.decode import task
+from worker.engine.sampling import decode_likeliest
 from worker.engine.sound import spectrogram
 
 ROWS = 4
@@ -40,4 +40,4 @@ def _timed(engine: BatchedEngine) -> float:
 def decode_fixed(engine: BatchedEngine, features: torch.Tensor, tokens: int) -> list[list[int]]:
     """Exactly so many tokens for each row of features: the work does not depend on what is heard in noise."""
     asked = task(engine.decoder, engine.tokenizer(Options("en")), tokens=tokens)
-    return [result.tokens for result in decode(engine.decoder, engine.decoder.cross(features), asked, likeliest, 0.0)]
+    return [each.tokens for each in decode_likeliest(engine.decoder, engine.decoder.cross(features), asked)]

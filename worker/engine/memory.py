@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine.pool import Pool
+
 
 class Memory:
     """Cross-attention's keys (rows * heads, 64, 1500) and values (rows * heads, 1500, 64) of each layer, contiguous:
@@ -17,15 +19,20 @@ class Memory:
         self.order = list(range(len(keys[0]) // heads))
 
     @classmethod
-    def empty(cls, layers: int, shape: tuple[int, int, int, int], kind: torch.dtype, device: torch.device) -> Self:
+    def empty(
+        cls, layers: int, shape: tuple[int, int, int, int], kind: torch.dtype, device: torch.device, pool: Pool
+    ) -> Self:
         """To be written. `shape`: rows, heads, positions, 64."""
         rows, heads, positions, depth = shape
-        keys = [cls._room(rows * heads, depth, positions, kind, device) for _ in range(layers)]
-        return cls(keys, [cls._room(rows * heads, positions, depth, kind, device) for _ in keys], heads)
+        keys = pool.take(layers, cls._shape(rows * heads, depth, positions), kind, device)
+        values = pool.take(layers, cls._shape(rows * heads, positions, depth), kind, device)
+        made = cls(keys, values, heads)
+        pool.give_back_after(made, [*keys, *values])
+        return made
 
     @classmethod
-    def _room(cls, heads: int, lines: int, width: int, kind: torch.dtype, device: torch.device) -> Tensor:
-        return torch.empty((heads, lines, width), dtype=kind, device=device)
+    def _shape(cls, heads: int, lines: int, width: int) -> tuple[int, int, int]:
+        return heads, lines, width
 
     def write(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None:
         """What a row's sound is to a layer, (positions, heads * 64) each. Rounded first, turned after, as a matrix of
@@ -71,8 +78,11 @@ class Memory:
         asked = query.view(rows, each, heads, -1).transpose(1, 2).reshape(rows * heads, each, -1)
         key, value = self.keys[layer][: rows * heads], self.values[layer][: rows * heads]
         weights = torch.softmax(self._product(asked, key), dim=-1, dtype=torch.float32)
-        found = self._product(weights, value).to(query.dtype)
+        found = self._weighed(weights, value).to(query.dtype)
         return found.view(rows, heads, each, -1).transpose(1, 2).reshape(query.shape), weights
+
+    def _weighed(self, weights: Tensor, values: Tensor) -> Tensor:
+        return self._product(weights, values)
 
     def _product(self, rows: Tensor, part: Tensor) -> Tensor:
         """Of each head: rows (heads, n, lines), and what is remembered, (heads, lines, width) -> (heads, n, width)."""

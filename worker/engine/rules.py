@@ -3,6 +3,8 @@
 Nothing is read back from the device, so the rules can run on a GPU between two steps.
 """
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +50,21 @@ class Grammar:
         self._last = torch.zeros(sequences, dtype=torch.bool, device=device)  # whether the last token was a timestamp
         self._before = torch.ones(sequences, dtype=torch.bool, device=device)  # and the one before it
         self._position = torch.zeros(sequences, dtype=torch.long, device=device)  # one behind the last one's, or 0
+
+    @classmethod
+    def joined(cls, grammars: "Sequence[Grammar]") -> "Grammar":
+        """Of the same sequences behind more and more tokens: sequence s behind t of them is `s * len(grammars) + t`."""
+        whole = copy.copy(grammars[0])
+        whole._last = torch.stack([each._last for each in grammars], dim=1).flatten()
+        whole._before = torch.stack([each._before for each in grammars], dim=1).flatten()
+        whole._position = torch.stack([each._position for each in grammars], dim=1).flatten()
+        return whole
+
+    def after(self, tokens: Tensor) -> "Grammar":
+        """The rules behind these tokens, too; these here stay as they are."""
+        other = copy.copy(self)
+        other.note(tokens)
+        return other
 
     @torch.inference_mode()
     def apply(self, logits: Tensor) -> Tensor:

@@ -14,11 +14,12 @@ def memories() -> "tuple[Memory, Memory]":
     import torch
 
     from worker.engine.memory import Memory
+    from worker.engine.pool import Pool
     from worker.engine.rounded import RoundedMemory
 
     chance, cpu, shape = torch.Generator().manual_seed(3), torch.device("cpu"), (ROWS, HEADS, POSITIONS, 64)
-    exact = Memory.empty(LAYERS, shape, torch.float32, cpu)
-    rounded = RoundedMemory.empty(LAYERS, shape, torch.uint8, cpu)
+    exact = Memory.empty(LAYERS, shape, torch.float32, cpu, Pool())
+    rounded = RoundedMemory.empty(LAYERS, shape, torch.uint8, cpu, Pool())
     for layer in range(LAYERS):
         for row in range(ROWS):
             keys, values = torch.randn(2, POSITIONS, HEADS * 64, generator=chance)
@@ -53,3 +54,43 @@ def test_rows_are_told_apart_wherever_they_stand() -> None:
     rounded.swap(0, 2)
     swapped, _ = rounded.attend(1, query[[2, 1, 0]], ROWS)
     assert torch.equal(swapped, whole[[2, 1, 0]])
+
+
+@pytest.mark.parametrize("sharpness", [0.01, 3.0])
+def test_guesses_look_at_what_counts(sharpness: float) -> None:
+    """Of flat attention nothing is left out, of a sharp one most."""
+    import torch
+
+    from worker.engine.rounded import HARDLY, MANY, GuessedMemory
+
+    exact, rounded = memories()
+    guessed = GuessedMemory.of(exact)
+    query = torch.randn(ROWS, HEADS * 64, generator=torch.Generator().manual_seed(4)) * sharpness
+    for layer in range(LAYERS):
+        wanted, weights = rounded.attend(layer, query, ROWS)
+        found, near = guessed.attend(layer, query, ROWS)
+        assert torch.equal(near, weights)
+        assert float((weights > HARDLY).float().mean()) < MANY or sharpness < 1
+        assert torch.equal(found, wanted) == (sharpness < 1)
+        assert float((found - wanted).std()) < 0.02 * float(wanted.std())
+
+
+def test_guesses_follow_their_rows() -> None:
+    """As rows that have ended leave, the others change places in both memories."""
+    import torch
+
+    from worker.engine.memory import State
+    from worker.engine.placed import PlacedState
+
+    exact, _ = memories()
+    begun = State(exact, [torch.zeros(2, ROWS, HEADS, 10, 64) for _ in range(LAYERS)])
+    begun.length = 2
+    state = PlacedState(begun)
+    state.places += torch.tensor([0, 1, 2])
+    query = torch.randn(ROWS, HEADS * 64, generator=torch.Generator().manual_seed(4))
+    before = [each.memory.attend(1, query, ROWS)[0] for each in (state, state.roughly())]
+    order = state.keep([0, 2])
+    after = [each.memory.attend(1, query[order], 2)[0] for each in (state, state.roughly())]
+    assert state.places.tolist() == [[2, 3, 4][row] for row in order]
+    for one, other in zip(before, after, strict=True):
+        assert torch.allclose(one[order], other, atol=1e-6)

@@ -1,0 +1,33 @@
+"""Memory that is used again: never while somebody holds it, and no more than was in use at once."""
+
+from worker.engine.pool import Pool
+
+
+class Holder:
+    """Who was lent tensors."""
+
+
+def test_what_is_held_is_lent_to_nobody_else_and_then_it_is() -> None:
+    import torch
+
+    pool, cpu, holder = Pool(), torch.device("cpu"), Holder()
+    first = pool.take(2, (3, 4), torch.float32, cpu)
+    addresses = {each.data_ptr() for each in first}
+    pool.give_back_after(holder, first)
+    del first
+    assert addresses.isdisjoint({each.data_ptr() for each in pool.take(2, (3, 4), torch.float32, cpu)})
+    del holder
+    again = pool.take(2, (4, 12), torch.uint8, cpu)
+    assert {each.data_ptr() for each in again} == addresses
+    assert [each.shape for each in again] == [(4, 12)] * 2
+
+
+def test_it_keeps_no_more_than_was_in_use_at_once() -> None:
+    import torch
+
+    pool, cpu = Pool(), torch.device("cpu")
+    for width in (10, 20, 5, 30):
+        holder = Holder()
+        pool.give_back_after(holder, pool.take(3, (width,), torch.uint8, cpu))
+        del holder
+    assert [len(block) for block in pool._free] == [30] * 3
