@@ -14,8 +14,9 @@ from accounts.models import Session, User
 from accounts.oidc_views import GOOD_UNTIL
 from accounts.testing.certified import CLIENT_ID, CLIENT_SECRET, Certified, LoginPage, certified, path_of
 from jobs.models import Job
+from transcribe.embedded.ports import free_port
 from transcribe.provision import find_browser
-from transcribe.serving import ROOT, free_port, serve
+from transcribe.serving import ROOT, serve
 
 ANNA: dict[str, Any] = {"name": "Anna Ash", "preferred_username": "anna", "email": "", "groups": ["transcribe-users"]}
 PAGE = {"Sec-Fetch-Dest": "document"}

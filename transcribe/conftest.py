@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from transcribe.embedded import assets
+from transcribe.embedded.ports import free_port
 from transcribe.provision import find_browser
-from transcribe.serving import Server, free_port, running_server, serve, server, unused_port
+from transcribe.serving import Server, running_server, serve, server, unused_port
 
 __all__ = ["running_server", "server", "unused_port"]
 Serve = Callable[..., Server]

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from PIL import Image
 
 from transcribe import web
+from transcribe.embedded.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
@@ -182,9 +183,7 @@ def speak(run: Any, seconds: float, heard: float) -> None:
 @contextmanager
 def served() -> Iterator[str]:
     """The real web server on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(web.command("--port", str(port)), cwd=CHECKOUT)
     try:
         _wait(port)

@@ -18,6 +18,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from transcribe import web
+from transcribe.embedded.ports import free_port
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -176,14 +177,6 @@ def server(running_server: Server, transactional_db: None, settings: Any) -> Ser
 @pytest.fixture(scope="session")
 def unused_port() -> int:
     return free_port()
-
-
-def free_port() -> int:
-    """One that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def sign_in(server: Server, user: "User") -> Browser:

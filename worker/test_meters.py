@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from jobs.models import Worker
-from transcribe.serving import free_port
+from transcribe.embedded.ports import free_port
 from worker import client, meters
 
 POOL: Any = SimpleNamespace(loaded=SimpleNamespace(model="small"), slots=3, busy=2, speed=lambda: 4.5)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from transcribe.embedded import assets
 from transcribe.embedded.child import leashed
 from transcribe.embedded.node import find_node
-from transcribe.serving import free_port
+from transcribe.embedded.ports import free_port
 
 FOLDER = Path(__file__).parent / "provider"
 CLIENT_ID, CLIENT_SECRET = "transcribe", "a secret of at least thirty-two characters"

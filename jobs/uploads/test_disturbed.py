@@ -10,8 +10,9 @@ import pytest
 from accounts.models import User
 from jobs.models import Job
 from transcribe.breaking import Cutter, random_places
+from transcribe.embedded.ports import free_port
 from transcribe.resuming import MIB
-from transcribe.serving import free_port, serve, sign_in
+from transcribe.serving import serve, sign_in
 from transcribe.stubborn import Stubborn, sha256_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from jobs.models import Upload
+from transcribe.embedded.ports import free_port
 from transcribe.resuming import CONTENT, MIB, Tus, piece, the_one_job
-from transcribe.serving import LOCK_WAIT_SECONDS, Browser, free_port, serve
+from transcribe.serving import LOCK_WAIT_SECONDS, Browser, serve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

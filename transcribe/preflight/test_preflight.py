@@ -22,9 +22,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from accounts.models import User
 from jobs.models import Checkpoint, Job
 from transcribe import refusing
+from transcribe.embedded.ports import free_port
 from transcribe.preflight import clock, configuration, disk, engine, folder, postgres, sandbox, scanner, temporal
 from transcribe.preflight.findings import Finding, Result, looked
-from transcribe.serving import ROOT, database_of_this_run, free_port
+from transcribe.serving import ROOT, database_of_this_run
 from worker import model
 from worker.engine import machine
 

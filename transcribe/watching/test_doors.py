@@ -17,7 +17,8 @@ from accounts.models import User
 from jobs.models import Job, Worker
 from jobs.uploads.wire import App, Receive, Scope, Send
 from transcribe.asgi import application
-from transcribe.serving import Communicator, free_port
+from transcribe.embedded.ports import free_port
+from transcribe.serving import Communicator
 from transcribe.watching import ready
 from transcribe.watching.doors import metrics
 from transcribe.watching.doors import ready as ready_door

@@ -19,7 +19,7 @@ from temporalio.client import Client
 
 from transcribe.drill import SAMPLES, Drill
 from transcribe.embedded import places
-from transcribe.serving import free_port
+from transcribe.embedded.ports import free_port
 
 pytestmark = pytest.mark.alone
 TYPED = {name: f"xylophone{name}marker" for name in ("title", "prompt", "names", "password", "token", "code", "path")}
