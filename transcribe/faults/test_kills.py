@@ -71,7 +71,8 @@ def upload_for_the_same_batches(drill: Drill, recording: Path, other: str) -> st
 def test_an_engine_killed_once_is_replaced_and_twice_on_one_part_ends_that_run_alone(
     drill: Drill, recording: Path, minute: Path
 ) -> None:
-    job = drill.upload(long_recording(recording.parent / "engine.mp3", 20))
+    # Long enough that no try meets its end: while one engine is replaced, the other hears five windows a second.
+    job = drill.upload(long_recording(recording.parent / "engine.mp3", 40))
     drill.wait_for_windows(job, 1)
     kill_an_engine_at_work(drill, job)
     drill.wait_for_windows(job, drill.done_windows(job) + 10)  # it goes on
