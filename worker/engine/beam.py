@@ -15,7 +15,7 @@ from torch import Tensor
 from whisper.utils import compression_ratio
 
 from worker.engine.decode import Result, Task
-from worker.engine.decoder import Decoder
+from worker.engine.decoder import Decoder, log_of_sum
 from worker.engine.memory import Memory
 from worker.engine.rules import Grammar
 
@@ -89,7 +89,7 @@ def decode_beams(decoder: Decoder, memory: Memory, task: Task, width: int) -> li
     windows = [Beams(width, task.tokenizer.eot) for _ in range(memory.rows)]
     under_way, grammar = list(windows), Grammar(task.vocabulary, memory.rows)
     chosen = _choose(grammar.apply(logits[:, 1]), under_way)  # all beams begin alike, so one of them is asked
-    state.widen(width)
+    decoder.widen(state, width)
     grammar.keep(_tensor([row for row in range(memory.rows) for _ in range(width)], decoder))
     for _ in range(1, task.limit):
         tokens = [one.token for row in chosen for one in row]
@@ -112,11 +112,12 @@ def decode_beams(decoder: Decoder, memory: Memory, task: Task, width: int) -> li
 
 
 def _choose(logits: Tensor, windows: Sequence[Beams]) -> list[list[Candidate]]:
-    """For each window what goes on, from the logits (sequences, vocabulary) after the rules."""
+    """For each window what goes on, from the logits (sequences, vocabulary) after the rules, which are used up."""
     width = windows[0].width
     sums = torch.tensor([each.score for window in windows for each in window.alive], device=logits.device)
     values, tokens = highest(logits, width + 1)
-    scores = values - logits.logsumexp(dim=-1, keepdim=True) + sums[:, None]
+    top = values[:, :1]
+    scores = values - top - log_of_sum(logits, top) + sums[:, None]
     together = zip(scores.tolist(), tokens.tolist(), strict=True)
     chosen = []
     for window in windows:

@@ -46,9 +46,9 @@ class FixedState(State):
         return torch.bmm(weights, values).view(count, heads * depth)
 
     @torch.inference_mode()
-    def widen(self, width: int) -> None:
+    def widen(self, width: int, caches: list[Tensor]) -> None:
         """As `State.widen`."""
-        super().widen(width)
+        super().widen(width, caches)
         for part in self.caches:
             part[:, :, :, self.length :] = 0.0
         self._step = None

@@ -123,7 +123,9 @@ def _loops(units: Sequence[Unit]) -> Iterator[Loop]:
     said = [unit.said for unit in units]
     at = 0
     while at < len(said):
-        tried = (Loop(at, length, _times(said, at, length)) for length in range(1, LONGEST_PHRASE + 1))
+        longest = min(LONGEST_PHRASE, len(said) - 1 - at)
+        lengths = (length for length in range(1, longest + 1) if said[at + length] == said[at])  # hardly ever any
+        tried = (Loop(at, length, _times(said, at, length)) for length in lengths)
         found = next((loop for loop in tried if loop.times >= _too_often(said[at : at + loop.length])), None)
         if found is not None:
             yield found

@@ -129,12 +129,11 @@ class State:
         return found.transpose(1, 2).reshape(-1, query.shape[1] * query.shape[3])
 
     @torch.inference_mode()
-    def widen(self, width: int) -> None:
-        """Follow `width` beams of each row from here on, all alike at first."""
-        for number, kept in enumerate(self.caches):
-            wide = kept.new_empty(2, self.rows * width, *kept.shape[2:])
+    def widen(self, width: int, caches: list[Tensor]) -> None:
+        """See `Decoder.widen`. `caches`: as those given, for so many more sequences."""
+        for kept, wide in zip(self.caches, caches, strict=True):
             wide[:, :, :, : self.length] = kept[:, : self.rows, :, : self.length].repeat_interleave(width, dim=1)
-            self.caches[number] = wide
+        self.caches = caches
         self.width = width
 
     @torch.inference_mode()

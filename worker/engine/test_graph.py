@@ -28,13 +28,25 @@ def test_the_fixed_step_gives_the_same_numbers_also_when_rows_leave() -> None:
         each = decoder(fixed=fixed)
         state, first = each.begin(each.cross(features), [50_258, 50_259, 50_359])
         found = [first[:, 0], each.step(state, torch.tensor([1, 2, 3])).clone()]
-        state.widen(2)
+        each.widen(state, 2)
         found.append(each.step(state, torch.tensor([4, 5, 6, 7, 8, 9])).clone())
         assert state.keep([0, 2]) == [0, 2]
         state.reorder(torch.tensor([1, 0, 2, 3]))
         logits.append([*found, each.step(state, torch.tensor([1, 2, 3, 4])).clone()])
     for one, other in zip(*logits, strict=True):
         assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_the_caches_of_beams_come_back_to_the_pool() -> None:
+    import torch
+
+    each = decoder(fixed=False)
+    state, _ = each.begin(each.cross(torch.randn(2, 1500, 128)), [50_258])
+    each.widen(state, 5)
+    lent = {cache.data_ptr() for cache in state.caches}
+    assert lent.isdisjoint({block.data_ptr() for block in each._pool._free})
+    del state
+    assert lent <= {block.data_ptr() for block in each._pool._free}
 
 
 def test_a_fixed_step_reads_and_writes_the_same_memory() -> None:
