@@ -3,25 +3,34 @@
 import functools
 import warnings
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine import onednn
 from worker.engine.base import EngineRefused
 
 Product = Callable[[Tensor], Tensor]
-Pack = Callable[[Tensor, Tensor | None], Product]
-"""(weight (outputs, inputs), bias (outputs) or None) -> the product: (..., inputs) -> (..., outputs)."""
+"""(..., inputs) -> (..., outputs)."""
 
 ENGINES = ("fbgemm", "onednn", "qnnpack")  # by preference, see `eight_bits`
 LARGEST = 127
 SMALLEST = 1e-12
 
 
-def dense(weight: Tensor, bias: Tensor | None) -> Product:
-    """The product in the numbers of the weight, see `laid_out`."""
-    return functools.partial(functional.linear, weight=laid_out(weight), bias=bias)
+class Pack(Protocol):
+    """Weight (outputs, inputs) and bias (outputs) -> the product, with GELU behind it where it is `bent`."""
+
+    def __call__(self, weight: Tensor, bias: Tensor | None, *, bent: bool = False) -> Product: ...
+
+
+def dense(weight: Tensor, bias: Tensor | None, *, bent: bool = False) -> Product:
+    """In the numbers of the weight."""
+    if not weight.is_cuda and onednn.pays(bent=bent):
+        return functools.partial(onednn.product, weight=onednn.pack(weight), bias=bias, bent=bent)
+    return _bent(functools.partial(functional.linear, weight=laid_out(weight), bias=bias), bent)
 
 
 def not_a_number() -> EngineRefused:
@@ -37,7 +46,7 @@ def laid_out(weight: Tensor) -> Tensor:
     return weight.contiguous() if weight.is_cuda else weight.t().contiguous().t()
 
 
-def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
+def eight_bits(weight: Tensor, bias: Tensor | None, *, bent: bool = False) -> Product:
     """Weights in 8 bits with a scale for each output, inputs in 8 bits with a scale found in each call; fp32 in, out.
 
     `torch.ops.quantized.linear_dynamic` is what `torch.ao.quantization.quantize_dynamic`, which is being removed, is
@@ -47,17 +56,18 @@ def eight_bits(weight: Tensor, bias: Tensor | None) -> Product:
     and `torch.ops.onednn.qlinear_pointwise` takes a thousand times longer for 8 rows. So fbgemm, where it is.
     """
     packed = _packed(weight, bias)
-    return functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=sums_overflow())
+    product = functools.partial(torch.ops.quantized.linear_dynamic, W_prepack=packed, reduce_range=sums_overflow())
+    return _bent(product, bent)
 
 
-def eight_bits_by_row(weight: Tensor, bias: Tensor | None) -> Product:
+def eight_bits_by_row(weight: Tensor, bias: Tensor | None, *, bent: bool = False) -> Product:
     """As `eight_bits`, but each row of inputs has a scale of its own, so that what a row gives does not depend on its
     neighbours: the rows of a decoder are windows, and a window's text must not depend on what is heard beside it.
 
     `abs().amax()` takes 5 us for 8 x 512, `vector_norm` 16 and `aminmax` 11.
     """
     if _kernels() != "fbgemm":  # the others have no product whose scale is given
-        return eight_bits(weight, bias)
+        return eight_bits(weight, bias, bent=bent)
     packed, most = _packed(weight, None), LARGEST // 2 if sums_overflow() else LARGEST
     product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
@@ -66,7 +76,7 @@ def eight_bits_by_row(weight: Tensor, bias: Tensor | None) -> Product:
         found: Tensor = product(x / size, 1 / most, most + 1, packed)
         return found.mul_(size) if bias is None else torch.addcmul(bias, found, size)
 
-    return by_row
+    return _bent(by_row, bent)
 
 
 def _packed(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
@@ -86,6 +96,10 @@ def steps_of(weight: Tensor) -> Tensor:
     if not bool(steps.isfinite().all()):
         raise not_a_number()
     return steps
+
+
+def _bent(product: Product, bent: bool) -> Product:
+    return (lambda x: gelu_(product(x))) if bent else product
 
 
 def gelu_(x: Tensor) -> Tensor:

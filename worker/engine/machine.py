@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 # Times its file: how much more base dimensions took than the demo model's, at most, until a batch of 8 was heard.
-# Measured: 2.7 in fast mode (while it is packed; 1 of it is the file, mapped), 5.3 in exact mode (with the batch).
+# Measured: 2.7 in fast mode (while it is packed; 1 of it is the file, mapped), 5.6 in exact mode (with the batch).
 MEMORY_FOR_A_MODEL = {FAST: 3, EXACT: 6}
 MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
 CGROUP = Path("/sys/fs/cgroup")

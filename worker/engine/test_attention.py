@@ -113,14 +113,17 @@ def like_openais() -> "Whisper":
 
 
 def test_the_faster_one_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    from worker.engine import attention
+    from worker.engine import attention, onednn, trial
 
-    seconds = {attention.in_eight_bits: 1.0, attention.exactly: 1.05}
-    monkeypatch.setattr(attention, "_timed", lambda attend, _: seconds[attend])
-    look = attention._tried.__wrapped__
-    assert not look()  # what is gained must be worth a coarser look
+    seconds = {attention.in_eight_bits: 1.0, attention.in_blocks: 1.0, attention.exactly: 1.05}
+    monkeypatch.setattr(trial, "seconds_of", lambda work: seconds[work.func])
+    monkeypatch.setattr(onednn, "pays", lambda *, bent: True)
+    looks = attention._tried.__wrapped__, attention.blocks_pay.__wrapped__
+    assert [look() for look in looks] == [False, False]  # what is gained must be worth it
     seconds[attention.exactly] = 2.0
-    assert look()
+    assert [look() for look in looks] == [True, True]
+    monkeypatch.setattr(onednn, "pays", lambda *, bent: False)
+    assert [look() for look in looks] == [True, False]
 
 
 def test_fractions_are_spread_evenly() -> None:

@@ -223,21 +223,6 @@ def test_damaged_weights_are_refused(model: "Whisper", mode: str) -> None:
         BatchedEngine(broken, mode=mode)
 
 
-def test_other_kernels_change_nothing_but_time(
-    model: "Whisper", windows: "Tensor", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    from worker.engine import encoder
-
-    def features(pays: bool) -> "Tensor":
-        monkeypatch.setattr(encoder, "other_kernels_pay", lambda: pays)
-        return BatchedEngine(model).encoder(windows[:1])
-
-    assert torch.allclose(features(False), features(True), atol=1e-3)
-    assert torch.get_float32_matmul_precision() == "highest"
-
-
 def test_eight_bits_are_near() -> None:
     import torch
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from whisper.model import AudioEncoder, MultiHeadAttention, ResidualAttentionBlock, TextDecoder
 
-from worker.engine import attention, feed
+from worker.engine import attention, feed, onednn
 from worker.engine.base import EXACT, FAST
 from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by_row, laid_out, not_a_number
 
@@ -19,36 +19,36 @@ from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by
 class Precision:
     """`pack`: for inputs of one window, `pack_rows`: of several. `compiled`: whether an encoder with heads so wide runs
     most of its work in loops of our own. `flow`: numbers between layers; `memory`: of cross-attention's keys and
-    values; `table`: of token embeddings. All weights are taken to `device`."""
+    values. `shared`: whether products leave numbers as they lie, so that others can read them, too. All weights are
+    taken to `device`."""
 
     pack: Pack
     pack_rows: Pack
     compiled: Callable[[int], bool]
     flow: torch.dtype
     memory: torch.dtype
-    table: torch.dtype
+    shared: bool
     device: torch.device
 
     def take(self, weight: Tensor) -> Tensor:
         """A copy as it flows: checkpoints may lie in a mapped file, which must not be needed any more."""
         return weight.to(self.device, self.flow, copy=True)
 
-    def product(self, weight: Tensor, bias: Tensor | None, *, rows: bool = False) -> Product:
-        """`rows`: of a decoder, whose inputs are of several windows."""
+    def product(self, weight: Tensor, bias: Tensor | None, *, rows: bool = False, bent: bool = False) -> Product:
+        """`rows`: of a decoder, whose inputs are of several windows. `bent`: with GELU behind it."""
         pack = self.pack_rows if rows else self.pack
-        return pack(weight.to(self.device, self.flow), None if bias is None else self.take(bias))
+        return pack(weight.to(self.device, self.flow), None if bias is None else self.take(bias), bent=bent)
 
 
 def precision(mode: str, device: torch.device) -> Precision:
     """`exact`: fp32 everywhere, the tokens of openai-whisper. `fast`: half precision on a GPU, 8 bits on a CPU."""
-    if mode == EXACT:
-        return Precision(dense, dense, lambda _: False, torch.float32, torch.float32, torch.float32, device)
-    if device.type == "cuda":
-        return Precision(dense, dense, lambda _: False, torch.float16, torch.float16, torch.float16, device)
-    # Checkpoints are stored in fp16, so a table in fp16 loses nothing.
-    return Precision(
-        eight_bits, eight_bits_by_row, attention.eight_bits_pay, torch.float32, torch.uint8, torch.float16, device
-    )
+    on_gpu = device.type == "cuda"
+    if mode == FAST and not on_gpu:
+        compiled = attention.eight_bits_pay
+        return Precision(eight_bits, eight_bits_by_row, compiled, torch.float32, torch.uint8, False, device)
+    numbers = torch.float32 if mode == EXACT else torch.float16
+    shared = on_gpu or not onednn.pays(bent=False)
+    return Precision(dense, dense, lambda _: False, numbers, numbers, shared, device)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class EncoderWeights:
-    """`convolutions` over three neighbours each, side by side."""
+    """`convolutions` over three neighbours each, side by side, with GELU behind them."""
 
     heads: int
     attend: attention.Attend
@@ -114,9 +114,9 @@ def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeigh
     compiled = precision.compiled(encoder.ln_post.weight.shape[0] // heads)
     return EncoderWeights(
         heads=heads,
-        attend=attention.in_eight_bits if compiled else attention.exactly,
+        attend=attention.in_eight_bits if compiled else attention.exact(precision.device),
         convolutions=[
-            precision.product(each.weight.transpose(1, 2).flatten(1), each.bias)
+            precision.product(each.weight.transpose(1, 2).flatten(1), each.bias, bent=True)
             for each in (encoder.conv1, encoder.conv2)
         ],
         positions=take(encoder.positional_embedding),
@@ -127,17 +127,28 @@ def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeigh
 
 
 def decoder_weights(decoder: TextDecoder, precision: Precision) -> DecoderWeights:
-    """As `encoder_weights`. The vocabulary's product shares its memory with the table where neither is rounded."""
-    table = laid_out(decoder.token_embedding.weight.to(precision.device, precision.table))
+    """As `encoder_weights`."""
+    table, vocabulary = _words(decoder.token_embedding.weight, precision)
     return DecoderWeights(
         heads=decoder.blocks[0].attn.n_head,
         table=table,
         positions=precision.take(decoder.positional_embedding),
         layers=[_layer(block, precision, rows=True) for block in decoder.blocks],
         norm=_norm(decoder.ln, precision),
-        vocabulary=precision.pack_rows(table, None),
+        vocabulary=vocabulary,
         precision=precision,
     )
+
+
+def _words(weight: Tensor, precision: Precision) -> tuple[Tensor, Product]:
+    """The embeddings of tokens and the product with them, which share their memory if they can. Else embeddings are
+    kept in fp16 where nothing is lost by it, as in openai's checkpoints, which are stored so."""
+    if precision.shared:
+        table = laid_out(weight.to(precision.device, precision.flow))
+        return table, precision.pack_rows(table, None)
+    half = weight.to(torch.float16)
+    table = half if bool((half == weight).all()) else precision.take(weight)
+    return table, precision.product(weight, None, rows=True)
 
 
 def rough_weights(decoder: TextDecoder, exact: DecoderWeights) -> DecoderWeights:
@@ -159,7 +170,7 @@ def _layer(block: ResidualAttentionBlock, precision: Precision, *, rows: bool = 
         norm=_norm(block.mlp_ln, precision),
         feed=feed.InEightBits(up, down)
         if compiled
-        else feed.plain(pack(up.weight, up.bias), pack(down.weight, down.bias)),
+        else feed.plain(pack(up.weight, up.bias, bent=True), pack(down.weight, down.bias)),
     )
 
 
