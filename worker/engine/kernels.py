@@ -4,9 +4,13 @@ Loading this module takes three seconds and 70 MB, or one second where another p
 were told to keep such code in the same folder (`SlotPool`). So it is imported late. Nothing is kept elsewhere: a folder
 that another account can write to would be a way in.
 
-Two traps. numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or
-worse: each intermediate result is cast back. And it takes the largest of floats one by one, but of integers many at a
-time: sizes are compared as the integers that their bits are, which have the same order.
+Three traps. For most of Intel's processors LLVM makes instructions half as wide as they have, because the widest once
+slowed the clock down. Between products that use those anyway `soften` takes 32 us for 150 queries, and 52 with the
+others (on an AMD processor; by llvm-mca a Cascade Lake takes 34 cycles for 64 scores, and 32 for 32).
+
+numba makes 64-bit numbers of all sums of smaller ones, and one such number in a loop halves its speed or worse: each
+intermediate result is cast back. It takes the largest of floats one by one, but of integers many at a time: sizes are
+compared as the integers that their bits are, which have the same order.
 """
 
 import os
@@ -14,7 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
+from numba.core.codegen import get_host_cpu_features
 
 INTEGER, SINGLE, BYTE = np.int32, np.float32, np.int8
 LARGEST, ONE, HALF, ROOT_HALF = SINGLE(127), SINGLE(1), SINGLE(0.5), SINGLE(0.5**0.5)
@@ -28,6 +33,10 @@ B = tuple(map(SINGLE, (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697
 SMALLEST = SINGLE(1e-12)
 SHIFT, MIDDLE = INTEGER(128), SINGLE(128.5)  # added before and taken off behind: cutting off then rounds to the nearest
 FARTHEST = SINGLE(0.75)  # sixteenths: what is 12 below the highest score is nothing
+
+
+if "+avx512f" in get_host_cpu_features():
+    config.CPU_FEATURES = get_host_cpu_features() + ",-prefer-256-bit"
 
 
 def _compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
