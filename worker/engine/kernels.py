@@ -22,6 +22,7 @@ from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
 INTEGER, SINGLE, BYTE = np.int32, np.float32, np.int8
+HEAVIEST = SINGLE(255)
 LARGEST, ONE, HALF, ROOT_HALF = SINGLE(127), SINGLE(1), SINGLE(0.5), SINGLE(0.5**0.5)
 UNSIGNED = INTEGER(0x7FFFFFFF)  # the bits of a float without its sign
 FAR = SINGLE(4)  # from here on the error function is 1
@@ -91,9 +92,9 @@ def split(parts: Any, rounded: Any, steps: Any, value_steps: Any) -> None:
                 )
 
 
-@_compiled("void(int32[:,::1],float32[::1],float32[::1],int8[:,::1],float32[::1])")
+@_compiled("void(int32[:,::1],float32[::1],float32[::1],uint8[:,::1],float32[::1])")
 def soften(scores: Any, steps: Any, dither: Any, weights: Any, total: Any) -> None:
-    """Scores (queries, keys), of which 1 is `steps` of a query -> their exponentials, 127 for the highest of a query,
+    """Scores (queries, keys), of which 1 is `steps` of a query -> their exponentials, 255 for the highest of a query,
     and the sum of these in `total`.
 
     They are rounded by `dither` (keys), other fractions of 1 from key to key: so many small weights together count as
@@ -112,9 +113,9 @@ def soften(scores: Any, steps: Any, dither: Any, weights: Any, total: Any) -> No
             power = power * power
             power = power * power
             power = power * power
-            weight = INTEGER(min(power * LARGEST + dither[key], LARGEST))
+            weight = INTEGER(min(power * HEAVIEST + dither[key], HEAVIEST))
             added = INTEGER(added + weight)
-            out[key] = BYTE(weight)
+            out[key] = np.uint8(weight)
         total[query] = added
 
 
