@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from worker.engine.compiled import CompiledState
 from worker.engine.graph import FixedState
 from worker.engine.memory import Memory, State
 from worker.engine.placed import PlacedState
@@ -149,7 +150,9 @@ class Decoder:
 
     def _state(self, memory: Memory) -> State:
         kept = self._caches(memory.rows)
-        state = FixedState(memory, kept) if self._fixed else State(memory, kept)
+        compiled = self._weights.precision.compiled(kept[0].shape[-1])
+        kind = FixedState if self._fixed else CompiledState if compiled else State
+        state = kind(memory, kept)
         self._pool.give_back_after(state, kept)
         return state
 

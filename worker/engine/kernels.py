@@ -23,6 +23,7 @@ from numba.core.codegen import get_host_cpu_features
 
 INTEGER, SINGLE, BYTE = np.int32, np.float32, np.int8
 HEAVIEST = SINGLE(255)
+LEAST = SINGLE(-3e38)  # minus infinity is none of the numbers that `fastmath` knows
 LARGEST, ONE, HALF, ROOT_HALF = SINGLE(127), SINGLE(1), SINGLE(0.5), SINGLE(0.5**0.5)
 UNSIGNED = INTEGER(0x7FFFFFFF)  # the bits of a float without its sign
 FAR = SINGLE(4)  # from here on the error function is 1
@@ -35,9 +36,9 @@ SMALLEST = SINGLE(1e-12)
 SHIFT, MIDDLE = INTEGER(128), SINGLE(128.5)  # added before and taken off behind: cutting off then rounds to the nearest
 FARTHEST = SINGLE(0.75)  # sixteenths: what is 12 below the highest score is nothing
 
-
-if "+avx512f" in get_host_cpu_features():
-    config.CPU_FEATURES = get_host_cpu_features() + ",-prefer-256-bit"
+features: str = get_host_cpu_features()  # type: ignore[no-untyped-call]
+if "+avx512f" in features:
+    config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
 
 
 def _compiled(signature: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -177,3 +178,35 @@ def unround(sums: Any, weight_steps: Any, bias: Any, steps: Any, out: Any) -> No
     for place in range(sums.shape[0]):
         for number in range(sums.shape[1]):
             out[place, number] = SINGLE(sums[place, number]) * (steps[place] * weight_steps[number]) + bias[number]
+
+
+@_compiled("void(float32[:,:,:,:,::1],float32[:,:,:,::1],int64,float32[:,:,::1])")
+def attend(kept: Any, parts: Any, place: int, found: Any) -> None:
+    """The next token of each sequence: its query, key and value (sequences, 3, heads, depth) -> what it finds at the
+    places up to its own (sequences, heads, depth). `kept` (2, more sequences, heads, places, depth): keys and values
+    of the others, to which its own are added at `place`.
+    """
+    sequences, _, heads, depth = parts.shape
+    weights = np.empty(place + 1, SINGLE)
+    for sequence in range(sequences):
+        for head in range(heads):
+            query, key, value = parts[sequence, 0, head], parts[sequence, 1, head], parts[sequence, 2, head]
+            keys, values, out = kept[0, sequence, head], kept[1, sequence, head], found[sequence, head]
+            for number in range(depth):
+                keys[place, number] = key[number]
+                values[place, number] = value[number]
+                out[number] = SINGLE(0)
+            top, total = LEAST, SINGLE(0)
+            for other in range(place + 1):
+                score = SINGLE(0)
+                for number in range(depth):
+                    score += query[number] * keys[other, number]
+                weights[other] = score
+                top = max(top, score)
+            for other in range(place + 1):
+                weights[other] = np.exp(weights[other] - top)
+                total += weights[other]
+            for other in range(place + 1):
+                weight = weights[other] / total
+                for number in range(depth):
+                    out[number] += weight * values[other, number]

@@ -17,8 +17,8 @@ from worker.engine.linear import Pack, Product, dense, eight_bits, eight_bits_by
 
 @dataclass(frozen=True)
 class Precision:
-    """`pack`: for inputs of one window, `pack_rows`: of several. `compiled`: whether an encoder with heads so wide runs
-    most of its work in loops of our own. `flow`: numbers between layers; `memory`: of cross-attention's keys and
+    """`pack`: for inputs of one window, `pack_rows`: of several. `compiled`: whether a model with heads so wide runs in
+    loops of our own, where they are faster. `flow`: numbers between layers; `memory`: of cross-attention's keys and
     values. `shared`: whether products leave numbers as they lie, so that others can read them, too. All weights are
     taken to `device`."""
 
