@@ -22,18 +22,12 @@ GOLDEN = (5**0.5 - 1) / 2
 NEAR = 1e-4
 
 
-def exact(device: torch.device) -> Attend:
-    """The faster one on this device."""
-    return in_blocks if device.type == "cpu" and blocks_pay() else exactly
-
-
-@functools.cache
-def blocks_pay() -> bool:
-    """Whether products of oneDNN are faster, and as exact. 0.1 s, once."""
-    parts = _by_chance(1)
-    if not onednn.pays(bent=False) or (in_blocks(parts) - exactly(parts)).abs().max() > NEAR:
-        return False
-    return trial.pays(functools.partial(in_blocks, parts), functools.partial(exactly, parts))
+def exactly(parts: Tensor) -> Tensor:
+    """In the numbers given."""
+    rows, length, *_ = parts.shape
+    query, key, value = parts.permute(2, 0, 3, 1, 4).contiguous()
+    found = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
+    return found.transpose(1, 2).reshape(rows, length, -1)
 
 
 def in_blocks(parts: Tensor) -> Tensor:
@@ -50,14 +44,6 @@ def in_blocks(parts: Tensor) -> Tensor:
     return found.flatten(2)
 
 
-def exactly(parts: Tensor) -> Tensor:
-    """In the numbers given."""
-    rows, length, *_ = parts.shape
-    query, key, value = parts.permute(2, 0, 3, 1, 4).contiguous()
-    found = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
-    return found.transpose(1, 2).reshape(rows, length, -1)
-
-
 def in_eight_bits(parts: Tensor) -> Tensor:
     """Both products in 8 bits; fp32 in and out, on a CPU. `positions` is a multiple of `BLOCK`.
 
@@ -67,17 +53,31 @@ def in_eight_bits(parts: Tensor) -> Tensor:
     return torch.stack([_in_eight_bits(row) for row in parts])
 
 
+def blocks_pay(depth: int) -> bool:
+    """Whether products of oneDNN are faster on this processor, and as exact. Never for narrower heads: those are of
+    models for tests, which are to start fast."""
+    return depth == DEPTH and onednn.pays(bent=False) and _blocks_tried()
+
+
 def eight_bits_pay(depth: int) -> bool:
     """Whether loops of our own over 8-bit numbers are faster on this processor, with the threads of this process.
 
-    Never without VNNI, where sums of 8-bit products are cut off. Never for narrower heads: those are of models for
-    tests, which are to start fast, and numba takes a second.
+    Never without VNNI, where sums of 8-bit products are cut off, and never for narrower heads: numba takes a second.
     """
-    return depth == DEPTH and not sums_overflow() and _tried()
+    return depth == DEPTH and not sums_overflow() and _eight_bits_tried()
 
 
 @functools.cache
-def _tried() -> bool:
+def _blocks_tried() -> bool:
+    """About 0.1 s, once."""
+    parts = _by_chance(1)
+    if bool((in_blocks(parts) - exactly(parts)).abs().max() > NEAR):
+        return False
+    return trial.pays(functools.partial(in_blocks, parts), functools.partial(exactly, parts))
+
+
+@functools.cache
+def _eight_bits_tried() -> bool:
     """About 0.1 s, once, when numba is loaded."""
     parts = _by_chance(2)
     return trial.pays(functools.partial(in_eight_bits, parts), functools.partial(exactly, parts))

@@ -4,7 +4,7 @@ AMD processor has.
 One thread of an AMD processor (Zen 5), billions of operations a second for 1500 x 512 x 512, 48 x 512 x 2048 and
 48 x 512 x 51865: MKL 108, 101, 69, this 258, 247, 207. On an Intel Xeon with VNNI the two are alike, but GELU costs
 nothing here. What is called is what torch's own compiler calls (`torch/_inductor/mkldnn_ir.py`).
-`set_float32_matmul_precision("medium")` leads to the same kernels, but on processors with AMX to others, in bfloat16.
+`set_float32_matmul_precision("medium")` leads to the same kernels here, but may lead to others, in bfloat16.
 """
 
 import functools

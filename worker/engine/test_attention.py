@@ -78,7 +78,7 @@ def test_it_is_used_where_it_pays_in_models_like_openais_alone(monkeypatch: pyte
     cpu = torch.device("cpu")
     for exact, pays in ((True, False), (True, True), (False, True)):
         monkeypatch.setattr(attention, "sums_overflow", lambda exact=exact: not exact)
-        monkeypatch.setattr(attention, "_tried", lambda pays=pays: pays)
+        monkeypatch.setattr(attention, "_eight_bits_tried", lambda pays=pays: pays)
         assert precision(FAST, cpu).compiled(64) is (exact and pays)
         assert not precision(FAST, cpu).compiled(32)
         assert not precision(EXACT, cpu).compiled(64)
@@ -94,7 +94,7 @@ def test_a_model_like_openais_hears_nearly_the_same_features(monkeypatch: pytest
     from worker.engine.encoder import Encoder
     from worker.engine.weights import encoder_weights, precision
 
-    monkeypatch.setattr(attention, "_tried", lambda: pays)
+    monkeypatch.setattr(attention, "_eight_bits_tried", lambda: pays)
     weights, cpu = like_openais().encoder, torch.device("cpu")
     mels = torch.randn(2, 80, 3000, generator=torch.Generator().manual_seed(6))
     fast = Encoder(encoder_weights(weights, precision(FAST, cpu)))
@@ -113,17 +113,14 @@ def like_openais() -> "Whisper":
 
 
 def test_the_faster_one_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    from worker.engine import attention, onednn, trial
+    from worker.engine import attention, trial
 
     seconds = {attention.in_eight_bits: 1.0, attention.in_blocks: 1.0, attention.exactly: 1.05}
     monkeypatch.setattr(trial, "seconds_of", lambda work: seconds[work.func])
-    monkeypatch.setattr(onednn, "pays", lambda *, bent: True)
-    looks = attention._tried.__wrapped__, attention.blocks_pay.__wrapped__
+    looks = attention._eight_bits_tried.__wrapped__, attention._blocks_tried.__wrapped__
     assert [look() for look in looks] == [False, False]  # what is gained must be worth it
     seconds[attention.exactly] = 2.0
     assert [look() for look in looks] == [True, True]
-    monkeypatch.setattr(onednn, "pays", lambda *, bent: False)
-    assert [look() for look in looks] == [True, False]
 
 
 def test_fractions_are_spread_evenly() -> None:

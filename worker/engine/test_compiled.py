@@ -44,7 +44,7 @@ def test_fast_steps_of_models_like_openais_use_it_where_it_pays(monkeypatch: pyt
     from worker.engine.decoder import Decoder
     from worker.engine.weights import decoder_weights, precision
 
-    monkeypatch.setattr(attention, "_tried", lambda: pays)
+    monkeypatch.setattr(attention, "_eight_bits_tried", lambda: pays)
     monkeypatch.setattr(attention, "sums_overflow", lambda: False)
     model = like_openais()
     decoder = Decoder(decoder_weights(model.decoder, precision(FAST, torch.device("cpu"))))

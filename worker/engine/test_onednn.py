@@ -73,7 +73,7 @@ def test_the_same_is_heard_with_it(
 
     def heard(pays: bool) -> "tuple[list[str], Tensor]":
         monkeypatch.setattr(onednn, "pays", lambda *, bent: pays)
-        monkeypatch.setattr(attention, "blocks_pay", lambda: pays)
+        monkeypatch.setattr(attention, "blocks_pay", lambda depth: pays)
         engine = BatchedEngine(model)
         segments = engine.hear(english, [Piece(0, 0.0, 25.0)], Options("en"))[0]
         return [segment.text for segment in segments], engine.decoder._weights.table

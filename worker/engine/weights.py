@@ -111,10 +111,11 @@ class DecoderWeights:
 def encoder_weights(encoder: AudioEncoder, precision: Precision) -> EncoderWeights:
     """Nothing of the encoder is changed or kept: what is packed is a copy."""
     take, heads = precision.take, encoder.blocks[0].attn.n_head
-    compiled = precision.compiled(encoder.ln_post.weight.shape[0] // heads)
+    depth = encoder.ln_post.weight.shape[0] // heads
+    compiled, blocks = precision.compiled(depth), precision.device.type == "cpu" and attention.blocks_pay(depth)
     return EncoderWeights(
         heads=heads,
-        attend=attention.in_eight_bits if compiled else attention.exact(precision.device),
+        attend=attention.in_eight_bits if compiled else attention.in_blocks if blocks else attention.exactly,
         convolutions=[
             precision.product(each.weight.transpose(1, 2).flatten(1), each.bias, bent=True)
             for each in (encoder.conv1, encoder.conv2)
