@@ -17,6 +17,7 @@ class Memory:
     def __init__(self, keys: list[Tensor], values: list[Tensor], heads: int) -> None:
         self.keys, self.values, self.heads = keys, values, heads
         self.order = list(range(len(keys[0]) // heads))
+        self._whole: Memory | None = None  # whose numbers these are, so that nobody else writes there
 
     @classmethod
     def empty(
@@ -50,13 +51,19 @@ class Memory:
 
     @torch.inference_mode()
     def select(self, rows: Sequence[int]) -> "Memory":
-        """A copy of these rows, numbered from 0 in the order given; `rows` as they were when this memory was made."""
-        places = torch.tensor([self.order.index(row) for row in rows], device=self.keys[0].device)
+        """These rows, numbered from 0 in the order given; `rows` as they were when this memory was made. A copy, but of
+        one row: that has nothing to change places with."""
+        places = [self.order.index(row) for row in rows]
+        which = (
+            slice(places[0], places[0] + 1) if len(places) == 1 else torch.tensor(places, device=self.keys[0].device)
+        )
 
         def chosen(parts: list[Tensor]) -> list[Tensor]:
-            return [part.view(self.rows, self.heads, *part.shape[1:])[places].flatten(0, 1) for part in parts]
+            return [part.view(self.rows, self.heads, *part.shape[1:])[which].flatten(0, 1) for part in parts]
 
-        return type(self)(chosen(self.keys), chosen(self.values), self.heads)
+        made = type(self)(chosen(self.keys), chosen(self.values), self.heads)
+        made._whole = self
+        return made
 
     @torch.inference_mode()
     def swap(self, one: int, other: int) -> None:

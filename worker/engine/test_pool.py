@@ -31,3 +31,17 @@ def test_it_keeps_no_more_than_was_in_use_at_once() -> None:
         pool.give_back_after(holder, pool.take(3, (width,), torch.uint8, cpu))
         del holder
     assert [len(block) for block in pool._free] == [30] * 3
+
+
+def test_a_row_of_a_memory_holds_all_of_it() -> None:
+    import torch
+
+    from worker.engine.memory import Memory
+
+    pool = Pool()
+    memory = Memory.empty(1, (2, 1, 3, 4), torch.float32, torch.device("cpu"), pool)
+    chosen = memory.select([1])
+    del memory
+    assert not pool._free
+    del chosen
+    assert len(pool._free) == 2

@@ -49,8 +49,9 @@ def test_rows_are_told_apart_wherever_they_stand() -> None:
     whole, _ = rounded.attend(1, query, ROWS)
     first, _ = rounded.attend(1, query[:2], 2)
     assert torch.equal(first, whole[:2])
-    chosen, _ = rounded.select([2, 0]).attend(1, query[[2, 0]], 2)
-    assert torch.equal(chosen, whole[[2, 0]])
+    for rows in ([2, 0], [1]):
+        chosen, _ = rounded.select(rows).attend(1, query[rows], len(rows))
+        assert torch.equal(chosen, whole[rows])
     rounded.swap(0, 2)
     swapped, _ = rounded.attend(1, query[[2, 1, 0]], ROWS)
     assert torch.equal(swapped, whole[[2, 1, 0]])
