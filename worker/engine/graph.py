@@ -1,7 +1,8 @@
 """One decode step with fixed addresses, so that a GPU can replay it as one CUDA graph instead of hundreds of launches.
 
-Without a graph the same step runs on a CPU, which is how it is tested; with one it was never run yet, as no GPU was at
-hand (https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
+Without a graph the same step runs on a CPU, which is how its numbers are tested; that it stays on its device, as a
+graph must, is tested without one (`test_device.py`). With a graph it was never run yet, as no GPU was at hand
+(https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
 """
 
 from collections.abc import Callable, Sequence
