@@ -1,9 +1,10 @@
-"""`poe bench engine`: from mel to tokens, ours beside openai-whisper and CTranslate2, on the same random weights.
+"""`poe bench engine`: from mel to tokens, ours beside openai-whisper, transformers and CTranslate2 on the same weights.
 
 8 windows x 100 forced tokens, dimensions of tiny and base, one thread, engines in turns; processor time of the best
-round. CTranslate2 in fp32 and our exact mode run once: if they say anything else than openai, the weights were not
-converted rightly, and the run fails; so it does where an engine gives another number of tokens. In int8 random weights
-may say otherwise; what that does to words is measured on real text by `poe bench file` and `poe bench text`.
+round. CTranslate2 in fp32 and our exact mode run once: if they, or transformers, say anything else than openai, the
+weights were not converted rightly, and the run fails; so it does where an engine gives another number of tokens. In
+int8 random weights may say otherwise; what that does to words is measured on real text by `poe bench file` and
+`poe bench text`.
 """
 
 import sys
@@ -15,8 +16,9 @@ from benchmarks import _race
 from benchmarks._report import Goal, place, table, verdict
 
 OPENAI, INT8, EXACT, FAST = "openai, one by one", "CTranslate2 int8, batch 8", "ours, exact", "ours, fast"
-FP32 = "CTranslate2 fp32, batch 8"
-ONCE = (FP32, EXACT)  # what they say must be what openai says; `poe bench exact` measures our exact mode
+FP32, HUGGING_FACE = "CTranslate2 fp32, batch 8", "transformers fp32, batch 8"
+ONCE = (FP32, EXACT)  # `poe bench exact` measures our exact mode
+AS_OPENAI = (*ONCE, HUGGING_FACE)  # what they say must be what openai says
 GOALS = {"tiny": 5.0, "base": 4.5}
 CTRANSLATE_GOAL = 1.4
 
@@ -26,7 +28,7 @@ def main() -> int:
     from benchmarks._engine import arguments
 
     chosen = arguments(__doc__)
-    place("torch", "openai-whisper", "ctranslate2")
+    place("torch", "openai-whisper", "ctranslate2", "transformers")
     limits = _race.roofline()
     print(limits)
     goals = [goal for size in chosen.sizes for goal in measured(size, chosen.rounds, chosen.only, limits)]
@@ -48,7 +50,7 @@ def measured(size: str, rounds: int, only: list[str] | None, limits: _race.Roofl
     times |= _race.race({name: run for name, run in entered.items() if name in ONCE}, 1)
     wanted = times[OPENAI].output
     for name, found in times.items():
-        _engine.check(name, found.output, wanted if name in ONCE else None)
+        _engine.check(name, found.output, wanted if name in AS_OPENAI else None)
     print(
         f"\n{size}: {_engine.WINDOWS} windows x {_engine.TOKENS} tokens, best of {rounds} rounds, CPU seconds a window"
     )
@@ -73,12 +75,15 @@ def contestants(checkpoint: Path, mels: Any) -> dict[str, Callable[[], Any]]:
     """Each with weights of its own: what one does to its model must not reach another."""
     from benchmarks import _peers
     from benchmarks._engine import BATCH, TOKENS, Ours
+    from benchmarks._transformers import Transformers
 
     openai, samples = _peers.load(checkpoint), mels.numpy()
     int8, fp32 = (_peers.CTranslate(checkpoint, kind) for kind in ("int8", "float32"))
+    hugging_face = Transformers(_peers.load(checkpoint), TOKENS)
     exact, fast = Ours(checkpoint, "exact"), Ours(checkpoint, "fast")
     return {
         OPENAI: lambda: _peers.openai_sequential(openai, mels, TOKENS),
+        HUGGING_FACE: lambda: hugging_face.decode(mels),
         INT8: lambda: int8.decode(samples, TOKENS, BATCH),
         FP32: lambda: fp32.decode(samples, TOKENS, BATCH),
         EXACT: lambda: exact.decode(mels, TOKENS),
