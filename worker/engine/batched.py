@@ -151,7 +151,7 @@ class BatchedEngine:
                 rows[place].other_language = code
 
     def _memory(self, rows: Sequence[Row]) -> Memory:
-        mels = torch.stack([from_frame(row.mel, row.seek) for row in rows]).to(self.device)
+        mels = torch.stack([from_frame(row.mel, row.seek) for row in rows])
         return self.decoder.cross(self.encoder(mels))
 
     def _odds(self, rows: Sequence[Row], tokenizer: Tokenizer, tokens: list[int]) -> torch.Tensor:
@@ -162,4 +162,5 @@ class BatchedEngine:
     def _rows(self, samples: Path, pieces: Sequence[Piece]) -> Iterator[Row]:
         for piece in pieces:
             sound = read_samples(samples, piece)
-            yield Row(piece, spectrogram(sound, self.dimensions.n_mels), len(sound) * FRAMES_A_SECOND // SAMPLE_RATE)
+            mel = spectrogram(sound, self.dimensions.n_mels, self.device)
+            yield Row(piece, mel, len(sound) * FRAMES_A_SECOND // SAMPLE_RATE)

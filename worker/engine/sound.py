@@ -28,13 +28,14 @@ def read_samples(path: Path, piece: Piece) -> NDArray[np.float32]:
     return samples.astype(np.float32) / 32768.0
 
 
-def spectrogram(samples: NDArray[np.float32], bands: int) -> Tensor:
-    """Log-mel (bands, 3000) of the samples with digital silence up to 30 s, as Whisper models were trained.
+def spectrogram(samples: NDArray[np.float32], bands: int, device: torch.device | None = None) -> Tensor:
+    """Log-mel (bands, 3000) of the samples with digital silence up to 30 s, as Whisper models were trained; computed
+    where it is wanted, as a core takes 7 ms for a window and a GPU would wait for it.
 
     Silence goes on past 30 s before the cut, else the last frames would see the sound mirrored; so does `transcribe`.
     """
     padded = np.pad(samples, (0, N_SAMPLES + N_FFT - len(samples)))
-    mel: Tensor = log_mel_spectrogram(torch.from_numpy(padded), bands)
+    mel: Tensor = log_mel_spectrogram(torch.from_numpy(padded), bands, device=device)
     return mel[:, :N_FRAMES]
 
 

@@ -7,12 +7,14 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from whisper.audio import mel_filters
 from whisper.tokenizer import get_tokenizer
 
 from worker.engine import weights
@@ -23,6 +25,7 @@ from worker.engine.decoder import Decoder
 from worker.engine.encoder import Encoder
 from worker.engine.graph import FixedState
 from worker.engine.rules import Grammar
+from worker.engine.sound import from_frame, spectrogram
 from worker.engine.test_decode import seeded
 
 pytestmark = pytest.mark.usefixtures("model")  # whisper's tables of tokens are read by then
@@ -37,8 +40,10 @@ def nothing_real(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return weights.Norm(*(part.to(precision.device, torch.float32) for part in (norm.weight, norm.bias)))
 
     monkeypatch.setattr(weights, "_norm", unchecked)
+    mel_filters.cache_clear()
     with FakeTensorMode(), torch.inference_mode():
         yield
+    mel_filters.cache_clear()
 
 
 class NothingElsewhere(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -59,8 +64,9 @@ def test_the_whole_way_of_a_batch_stays_on_the_device(mode: str, numbers: torch.
     model, precision = seeded(), weights.precision(mode, GPU)
     encoder = Encoder(weights.encoder_weights(model.encoder, precision))
     decoder = Decoder(weights.decoder_weights(model.decoder, precision))
+    mel = from_frame(spectrogram(np.zeros(16_000, np.float32), 80, GPU), 0)
     with NothingElsewhere():
-        features = encoder(torch.zeros(ROWS, 80, 3000, device=GPU))
+        features = encoder(torch.stack([mel] * ROWS))
         memory = decoder.cross(features)
     assert features.shape == (ROWS, 1500, 128)
     assert {part.dtype for part in [features, *memory.keys, *memory.values]} == {numbers}
