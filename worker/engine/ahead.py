@@ -31,7 +31,7 @@ Said = list[list[tuple[int, float]]]
 @torch.inference_mode()
 def decode_ahead(decoder: Decoder, rough: Decoder, memory: Memory, task: Task) -> list[Result]:
     """The results of `decode` with `likeliest`."""
-    begun, logits = decoder.begin(memory, task.prompt, (task.start, -1))
+    begun, logits = decoder.begin(memory, task.prompt, (task.start, -1), room=task.limit + AHEAD)
     silence = logits[:, 0].softmax(dim=-1)[:, task.tokenizer.no_speech].tolist()
     heard, rows = [Heard() for _ in range(memory.rows)], list(range(memory.rows))
     speaker = _Speaker(decoder, rough, begun, Grammar(task.vocabulary, memory.rows))
@@ -84,7 +84,7 @@ class _Speaker:
     def _guess(self) -> tuple[Tensor, list[Grammar]]:
         """Tokens (rows, 1 + guesses), the last one said in front; and the rules behind each of them."""
         tokens, grammars, state = [self._last], [self._grammar], self._state.roughly()
-        for first in range(min(AHEAD, self._decoder.context - 1 - int(state.places.max()))):
+        for first in range(min(AHEAD, state.capacity - 1 - int(state.places.max()))):
             logits = self._rough.ahead(state, tokens[-1][:, None], first)[:, 0]
             tokens.append(likeliest_token(grammars[-1].apply(logits)))
             grammars.append(grammars[-1].after(tokens[-1]))

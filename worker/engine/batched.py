@@ -143,7 +143,7 @@ class BatchedEngine:
         long = [place for place, row in enumerate(rows) if not row.seek and row.length >= LANGUAGE_FRAMES]
         if not long or not self.is_multilingual:
             return
-        _, logits = self.decoder.begin(memory, [tokenizer.sot], (-1,))
+        _, logits = self.decoder.begin(memory, [tokenizer.sot], room=0)
         odds = logits[:, 0, list(tokenizer.all_language_tokens)].softmax(dim=-1).max(dim=-1)
         for place in long:
             code = tokenizer.all_language_codes[int(odds.indices[place])]
@@ -156,7 +156,7 @@ class BatchedEngine:
 
     def _odds(self, rows: Sequence[Row], tokenizer: Tokenizer, tokens: list[int]) -> torch.Tensor:
         """Probabilities of these tokens alone, right at the start of the transcript."""
-        _, logits = self.decoder.begin(self._memory(rows), [tokenizer.sot])
+        _, logits = self.decoder.begin(self._memory(rows), [tokenizer.sot], room=0)
         return logits[0, 0, tokens].softmax(dim=-1).cpu()
 
     def _rows(self, samples: Path, pieces: Sequence[Piece]) -> Iterator[Row]:

@@ -84,7 +84,7 @@ class Beams:
 @torch.inference_mode()
 def decode_beams(decoder: Decoder, memory: Memory, task: Task, width: int) -> list[Result]:
     """A result for each row of `memory`, whose rows change places; `width` hypotheses each. Temperature 0."""
-    state, logits = decoder.begin(memory, task.prompt, (task.start, -1))
+    state, logits = decoder.begin(memory, task.prompt, (task.start, -1), room=task.limit)
     silence = logits[:, 0].softmax(dim=-1)[:, task.tokenizer.no_speech].tolist()
     windows = [Beams(width, task.tokenizer.eot) for _ in range(memory.rows)]
     under_way, grammar = list(windows), Grammar(task.vocabulary, memory.rows)

@@ -81,7 +81,7 @@ def task(decoder: Decoder, tokenizer: Tokenizer, before: Sequence[int] = (), *, 
 @torch.inference_mode()
 def decode(decoder: Decoder, memory: Memory, task: Task, pick: Pick, temperature: float) -> list[Result]:
     """A result for each row of `memory`, whose rows change places."""
-    state, logits = decoder.begin(memory, task.prompt, (task.start, -1))
+    state, logits = decoder.begin(memory, task.prompt, (task.start, -1), room=task.limit)
     silence = logits[:, 0].softmax(dim=-1)[:, task.tokenizer.no_speech].tolist()
     heard = [Heard() for _ in range(memory.rows)]
     grammar, rows, logits = Grammar(task.vocabulary, memory.rows), list(range(memory.rows)), logits[:, 1]

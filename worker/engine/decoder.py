@@ -66,10 +66,13 @@ class Decoder:
         return memory
 
     @torch.inference_mode()
-    def begin(self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,)) -> tuple[State, Tensor]:
+    def begin(
+        self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,), *, room: int | None = None
+    ) -> tuple[State, Tensor]:
         """The same first tokens for every row -> the state behind them, and the logits (rows, len(places), vocabulary)
-        behind these places of the prompt, fp32. Nothing is computed over the vocabulary for other places."""
-        state = self._state(memory)
+        behind these places of the prompt, fp32. Nothing is computed over the vocabulary for other places. `room`: how
+        many tokens may follow; else as many as a sequence can have."""
+        state = self._state(memory, self.context if room is None else min(self.context, len(prompt) + room))
         x = self._through(self._embed(self._tensor(prompt).repeat(memory.rows, 1), 0), state)
         state.length = len(prompt)
         chosen = x.view(memory.rows, len(prompt), -1)[:, list(places)]
@@ -78,7 +81,7 @@ class Decoder:
     @torch.inference_mode()
     def widen(self, state: State, width: int) -> None:
         """Follow `width` beams of each row from here on, all alike at first."""
-        caches = self._caches(state.rows * width)
+        caches = self._caches(state.rows * width, state.capacity)
         state.widen(width, caches)
         self._pool.give_back_after(state, caches)
 
@@ -109,7 +112,7 @@ class Decoder:
     def forced(self, memory: Memory, tokens: Tensor, heads: Heads, end: int | None = None) -> Forced:
         """One pass over given tokens (rows, tokens), padded with anything: what comes later changes nothing before it.
         Probabilities are over the tokens below `end` alone, else over all."""
-        state, watched = self._state(memory), dict[tuple[int, int], Tensor]()
+        state, watched = self._state(memory, tokens.shape[1]), dict[tuple[int, int], Tensor]()
         x = self._through(self._embed(tokens, 0), state, heads, watched)
         rows, length = tokens.shape
         following = x.view(rows, length, -1)[:, :-1]
@@ -148,17 +151,17 @@ class Decoder:
     def _logits(self, x: Tensor) -> Tensor:
         return self._weights.vocabulary(self._weights.norm(x)).float()
 
-    def _state(self, memory: Memory) -> State:
-        kept = self._caches(memory.rows)
+    def _state(self, memory: Memory, capacity: int) -> State:
+        kept = self._caches(memory.rows, capacity)
         compiled = self._weights.precision.compiled(kept[0].shape[-1])
         kind = FixedState if self._fixed else CompiledState if compiled else State
         state = kind(memory, kept)
         self._pool.give_back_after(state, kept)
         return state
 
-    def _caches(self, sequences: int) -> list[Tensor]:
+    def _caches(self, sequences: int, capacity: int) -> list[Tensor]:
         weights = self._weights
-        shape = (2, sequences, self.heads, self.context, weights.positions.shape[1] // self.heads)
+        shape = (2, sequences, self.heads, capacity, weights.positions.shape[1] // self.heads)
         return self._pool.take(len(weights.layers), shape, weights.precision.flow, self.device)
 
     def _tensor(self, tokens: Sequence[int]) -> Tensor:

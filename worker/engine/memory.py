@@ -113,6 +113,11 @@ class State:
     def sequences(self) -> int:
         return self.rows * self.width
 
+    @property
+    def capacity(self) -> int:
+        """Tokens that a sequence can have."""
+        return self.caches[0].shape[3]
+
     def attend(self, layer: int, parts: Tensor) -> Tensor:
         """Queries, keys and values (sequences * tokens, 3 * width) of the next tokens -> what they find among these and
         all before them (sequences * tokens, width)."""

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -210,9 +210,9 @@ def test_the_model_is_told_language_and_task(
 
     prompts, begin = [], Decoder.begin
 
-    def note(self: Decoder, memory: "Memory", prompt: Sequence[int], places: Sequence[int]) -> object:
+    def note(self: Decoder, memory: "Memory", prompt: Sequence[int], *others: Any, **named: Any) -> object:
         prompts.append(list(prompt))
-        return begin(self, memory, prompt, places)
+        return begin(self, memory, prompt, *others, **named)
 
     monkeypatch.setattr(Decoder, "begin", note)
 

@@ -3,6 +3,8 @@
 import warnings
 from typing import TYPE_CHECKING
 
+import pytest
+
 from worker.engine.base import EXACT
 from worker.engine.test_decode import seeded
 
@@ -35,6 +37,22 @@ def test_the_fixed_step_gives_the_same_numbers_also_when_rows_leave() -> None:
         logits.append([*found, each.step(state, torch.tensor([1, 2, 3, 4])).clone()])
     for one, other in zip(*logits, strict=True):
         assert torch.allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_caches_hold_what_was_asked_for_and_the_last_token_still_fits(fixed: bool) -> None:
+    import torch
+
+    each, prompt, features, logits = decoder(fixed=fixed), [50_258, 50_259, 50_359], torch.randn(2, 1500, 128), []
+    for room, capacity in ((None, 448), (500, 448), (2, 5)):
+        state, _ = each.begin(each.cross(features), prompt, room=room)
+        assert state.capacity == capacity
+        each.widen(state, 2)
+        assert state.capacity == capacity
+        for token in (7, 8):
+            found = each.step(state, torch.tensor([token] * 4)).clone()
+        logits.append(found)
+    assert torch.allclose(logits[0], logits[2], atol=1e-4)
 
 
 def test_the_caches_of_beams_come_back_to_the_pool() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +83,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The tokens a decoder was shown before it was to write, once for each batch."""
     seen, begin = [], Decoder.begin
 
-    def note(self: Decoder, memory: Memory, prompt: Sequence[int], places: Sequence[int]) -> object:
+    def note(self: Decoder, memory: Memory, prompt: Sequence[int], *others: Any, **named: Any) -> object:
         seen.append(list(prompt))
-        return begin(self, memory, prompt, places)
+        return begin(self, memory, prompt, *others, **named)
 
     monkeypatch.setattr(Decoder, "begin", note)
     return seen
