@@ -14,10 +14,11 @@ from worker.engine.base import EXACT, FAST
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-# Times its file: how much more base dimensions took than the demo model's, at most, until a batch of 8 was heard.
-# Measured: 2.7 in fast mode (while it is packed; 1 of it is the file, mapped), 5.6 in exact mode (with the batch).
-MEMORY_FOR_A_MODEL = {FAST: 3, EXACT: 6}
-MEMORY_FOR_A_PROCESS = 600 << 20  # torch, whisper and one batch; measured 530 MB of its own with the demo model
+# At most, of its own: 0.5 GB with the demo model; with base dimensions, whose file has 139 MB, 1.3 GB in fast mode and
+# 2.1 in exact mode, after a batch of 8 by beams at every temperature. Larger models take the most while they are packed
+# in fast mode, 2.7 times their file (1 of it is the file, mapped), and in exact mode what 8 windows are to them.
+MEMORY_FOR_A_MODEL = {FAST: 3, EXACT: 8}  # times its file
+MEMORY_FOR_A_PROCESS = 1 << 30
 CGROUP = Path("/sys/fs/cgroup")
 DEVICES = Path("/dev")
 GPU_FILES = ("nvidia*", "dxg", "kfd")  # NVIDIA's driver, Windows' below WSL, AMD's

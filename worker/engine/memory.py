@@ -17,7 +17,8 @@ class Memory:
     def __init__(self, keys: list[Tensor], values: list[Tensor], heads: int) -> None:
         self.keys, self.values, self.heads = keys, values, heads
         self.order = list(range(len(keys[0]) // heads))
-        self._whole: Memory | None = None  # whose numbers these are, so that nobody else writes there
+        self._whole: Memory | None = None  # whose numbers these are, from row `_first` on
+        self._first = 0
 
     @classmethod
     def empty(
@@ -51,18 +52,17 @@ class Memory:
 
     @torch.inference_mode()
     def select(self, rows: Sequence[int]) -> "Memory":
-        """These rows, numbered from 0 in the order given; `rows` as they were when this memory was made. A copy, but of
-        one row: that has nothing to change places with."""
+        """These rows, numbered from 0 in the order given; `rows` as they were when this memory was made. They are the
+        same numbers, not a copy: rows that change places there do so here. One selection at a time is of use."""
         places = [self.order.index(row) for row in rows]
-        which = (
-            slice(places[0], places[0] + 1) if len(places) == 1 else torch.tensor(places, device=self.keys[0].device)
-        )
-
-        def chosen(parts: list[Tensor]) -> list[Tensor]:
-            return [part.view(self.rows, self.heads, *part.shape[1:])[which].flatten(0, 1) for part in parts]
-
-        made = type(self)(chosen(self.keys), chosen(self.values), self.heads)
-        made._whole = self
+        first = places[0]
+        if places != list(range(first, first + len(rows))):
+            first = 0
+            for place, row in enumerate(rows):
+                self.swap(place, self.order.index(row))
+        meant = slice(first * self.heads, (first + len(rows)) * self.heads)
+        made = type(self)([part[meant] for part in self.keys], [part[meant] for part in self.values], self.heads)
+        made._whole, made._first = self, first
         return made
 
     @torch.inference_mode()
@@ -71,6 +71,9 @@ class Memory:
         if one == other:
             return
         self.order[one], self.order[other] = self.order[other], self.order[one]
+        if self._whole is not None:
+            self._whole.swap(self._first + one, self._first + other)
+            return
         for part in [*self.keys, *self.values]:
             rows = part.view(self.rows, self.heads, *part.shape[1:])
             kept = rows[one].clone()

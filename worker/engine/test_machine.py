@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.engine import machine
-from worker.engine.base import EXACT
+from worker.engine.base import EXACT, FAST
 from worker.engine.machine import available_memory, cores, environment, slots_on_cpu
 
 GB = 1 << 30
@@ -25,7 +25,14 @@ def test_slots(cores: int, memory: int, checkpoint: int, slots: int) -> None:
 
 
 def test_exact_mode_needs_more_memory() -> None:
-    assert (slots_on_cpu(8, 8 * GB, GB), slots_on_cpu(8, 8 * GB, GB, EXACT)) == (2, 1)
+    assert (slots_on_cpu(8, 18 * GB, GB), slots_on_cpu(8, 18 * GB, GB, EXACT)) == (4, 2)
+
+
+@pytest.mark.parametrize(("mode", "most"), [(FAST, 1330), (EXACT, 2120)])
+def test_what_base_dimensions_took_at_most_fits(mode: str, most: int) -> None:
+    """MB of one engine's own, by beams at every temperature."""
+    for memory in range(most, 20_000):
+        assert slots_on_cpu(8, memory << 20, 139 << 20, mode) * most <= memory
 
 
 def test_a_container_counts_before_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def test_it_keeps_no_more_than_was_in_use_at_once() -> None:
     assert [len(block) for block in pool._free] == [30] * 3
 
 
-def test_a_row_of_a_memory_holds_all_of_it() -> None:
+def test_rows_selected_of_a_memory_hold_all_of_it() -> None:
     import torch
 
     from worker.engine.memory import Memory

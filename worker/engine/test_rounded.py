@@ -49,12 +49,27 @@ def test_rows_are_told_apart_wherever_they_stand() -> None:
     whole, _ = rounded.attend(1, query, ROWS)
     first, _ = rounded.attend(1, query[:2], 2)
     assert torch.equal(first, whole[:2])
-    for rows in ([2, 0], [1]):
-        chosen, _ = rounded.select(rows).attend(1, query[rows], len(rows))
-        assert torch.equal(chosen, whole[rows])
     rounded.swap(0, 2)
     swapped, _ = rounded.attend(1, query[[2, 1, 0]], ROWS)
     assert torch.equal(swapped, whole[[2, 1, 0]])
+
+
+def test_rows_selected_are_the_same_whoever_moved_before() -> None:
+    """Also where those selected before were not let go in the order they came."""
+    import torch
+
+    for memory in memories():
+        query = torch.randn(ROWS, HEADS * 64, generator=torch.Generator().manual_seed(4))
+        whole, _ = memory.attend(1, query, ROWS)
+        for rows in ([1], [0, 1, 2], [2, 0], [1, 2], [2, 1, 0], [1, 2], [2], [0, 2]):
+            chosen, last = memory.select(rows), len(rows) - 1
+            found, _ = chosen.attend(1, query[rows], len(rows))
+            assert torch.allclose(found, whole[rows], atol=1e-6)
+            chosen.swap(0, last)
+            assert chosen.keys[0].data_ptr() == memory.keys[0][memory.order.index(rows[last]) * HEADS].data_ptr()
+            rows[0], rows[last] = rows[last], rows[0]
+            found, _ = chosen.attend(1, query[rows], len(rows))
+            assert torch.allclose(found, whole[rows], atol=1e-6)
 
 
 @pytest.mark.parametrize("sharpness", [0.01, 3.0])
