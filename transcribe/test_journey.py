@@ -168,7 +168,8 @@ def test_the_whole_way_by_keyboard(stranger: Page, site: Site, tmp_path: Path) -
     """Tab, Enter, Space, arrows and what is typed: nothing else."""
     page = stranger
     page.goto("/sign-in/")
-    page.keyboard.type("admin")  # the field has the focus
+    expect(page.get_by_label("User name")).to_be_focused()  # a browser gives it with its first picture, after the load
+    page.keyboard.type("admin")
     reach(page, page.get_by_label("Password"))
     page.keyboard.type(site.first_password())
     press(page, page.get_by_role("button", name="Sign in"))
