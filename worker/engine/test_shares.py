@@ -52,7 +52,7 @@ def test_models_share_cores_and_memory(
 
 def test_exact_mode_gets_fewer_slots(host: pytest.MonkeyPatch) -> None:
     found = [len(divide(0, [GB], mode)[0].layout.devices) for mode in (FAST, EXACT)]
-    assert found == [8, 4]
+    assert found == [8, 3]
 
 
 def test_models_share_graphics_processors(host: pytest.MonkeyPatch) -> None:
