@@ -67,12 +67,12 @@ class Decoder:
 
     @torch.inference_mode()
     def begin(
-        self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,), *, room: int | None = None
+        self, memory: Memory, prompt: Sequence[int], places: Sequence[int] = (-1,), *, room: int
     ) -> tuple[State, Tensor]:
         """The same first tokens for every row -> the state behind them, and the logits (rows, len(places), vocabulary)
         behind these places of the prompt, fp32. Nothing is computed over the vocabulary for other places. `room`: how
-        many tokens may follow; else as many as a sequence can have."""
-        state = self._state(memory, self.context if room is None else min(self.context, len(prompt) + room))
+        many tokens may follow, as far as the context goes."""
+        state = self._state(memory, min(self.context, len(prompt) + room))
         x = self._through(self._embed(self._tensor(prompt).repeat(memory.rows, 1), 0), state)
         state.length = len(prompt)
         chosen = x.view(memory.rows, len(prompt), -1)[:, list(places)]

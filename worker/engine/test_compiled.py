@@ -48,5 +48,5 @@ def test_fast_steps_of_models_like_openais_use_it_where_it_pays(monkeypatch: pyt
     monkeypatch.setattr(attention, "sums_overflow", lambda: False)
     model = like_openais()
     decoder = Decoder(decoder_weights(model.decoder, precision(FAST, torch.device("cpu"))))
-    state, _ = decoder.begin(decoder.cross(torch.randn(2, 1500, model.dims.n_text_state)), [1, 2, 3])
+    state, _ = decoder.begin(decoder.cross(torch.randn(2, 1500, model.dims.n_text_state)), [1, 2, 3], room=0)
     assert isinstance(state, CompiledState) is pays

@@ -71,7 +71,7 @@ def test_the_whole_way_of_a_batch_stays_on_the_device(mode: str, numbers: torch.
     assert features.shape == (ROWS, 1500, 128)
     assert {part.dtype for part in [features, *memory.keys, *memory.values]} == {numbers}
     asked = task(decoder, get_tokenizer(multilingual=True, language="en"))
-    state, logits = decoder.begin(memory, asked.prompt, (asked.start, -1))
+    state, logits = decoder.begin(memory, asked.prompt, (asked.start, -1), room=asked.limit)
     assert isinstance(state, FixedState)
     assert (logits.shape, logits.dtype) == ((ROWS, 2, decoder.vocabulary), torch.float32)
     grammar, logits = Grammar(asked.vocabulary, ROWS), logits[:, 1]
@@ -88,7 +88,7 @@ def test_the_whole_way_of_a_batch_stays_on_the_device(mode: str, numbers: torch.
 def test_beams_and_rows_that_leave_stay_on_the_device() -> None:
     decoder = Decoder(weights.decoder_weights(seeded().decoder, weights.precision(FAST, GPU)))
     memory = decoder.cross(torch.zeros(ROWS, 1500, 128, device=GPU, dtype=torch.float16))
-    state, _ = decoder.begin(memory, PROMPT, PLACES)
+    state, _ = decoder.begin(memory, PROMPT, PLACES, room=2)
     assert isinstance(state, FixedState)
     decoder.widen(state, 5)
     with NothingElsewhere():
