@@ -14,9 +14,9 @@ from worker.engine.base import EXACT, FAST
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-# At most, of its own: 0.5 GB with the demo model; with base dimensions, whose file has 139 MB, 1.3 GB in fast mode and
-# 2.1 in exact mode, after a batch of 8 by beams at every temperature. Larger models take the most while they are packed
-# in fast mode, 2.7 times their file (1 of it is the file, mapped), and in exact mode what 8 windows are to them.
+# Measured, of its own: 0.5 GB with the demo model; with base dimensions, whose file has 139 MB, 1.3 GB in fast mode and
+# 2.1 in exact mode, at most, in a batch of 8 by beams at every temperature; while it was packed in fast mode, 2.7 times
+# its file (1 of it is the file, mapped). That larger models take no more than this is reckoned from their dimensions.
 MEMORY_FOR_A_MODEL = {FAST: 3, EXACT: 8}  # times its file
 MEMORY_FOR_A_PROCESS = 1 << 30
 CGROUP = Path("/sys/fs/cgroup")
